@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import pytest
+from psycopg import sql
+
+from tests.servers import Database, Server, find_bindir
+
+MakeRole = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The PostgreSQL server of this test process, started by the first test that needs it."""
+    server = Server(find_bindir())
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def pg_version(server: Server) -> int:
+    """The server's major version."""
+    return server.version
+
+
+@pytest.fixture
+def make_role(server: Server) -> Iterator[MakeRole]:
+    """`make_role(name=None, attributes="")` creates an ordinary LOGIN role and returns its name."""
+    names: list[str] = []
+
+    def make_role(name: str | None = None, attributes: str = "") -> str:
+        name = name or f"role_{uuid4().hex[:12]}"
+        role = sql.Identifier(name)
+        server.execute(sql.SQL("CREATE ROLE {} LOGIN {}").format(role, sql.SQL(attributes)))
+        names.append(name)
+        return name
+
+    yield make_role
+    for name in reversed(names):
+        server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(server: Server, make_role: MakeRole) -> Iterator[Database]:
+    """A fresh, empty database, dropped afterwards.
+
+    It asks for `make_role` so that it goes first: a role that owns a table cannot be dropped.
+    """
+    database = server.create_database()
+    yield database
+    server.drop_database(database.name)
