@@ -1,0 +1,1 @@
+"""Runs the tests on the versions that `support.toml` names."""
