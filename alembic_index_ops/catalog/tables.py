@@ -1,0 +1,90 @@
+"""Tables by name, as the search path resolves them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alembic_index_ops.catalog.session import read
+from alembic_index_ops.definition.sql import qualified
+from alembic_index_ops.errors import TableNotFoundError, UnsupportedError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_KINDS = {
+    "r": "table",
+    "p": "partitioned table",
+    "m": "materialised view",
+    "v": "view",
+    "f": "foreign table",
+    "S": "sequence",
+    "c": "type",
+    "t": "TOAST table",
+    "i": "index",
+    "I": "partitioned index",
+}
+
+_FIND = """
+SELECT c.oid, n.nspname, c.relname, c.relkind::text
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = to_regclass(:name)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A relation that can carry indexes: table, partitioned table or materialised view."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f'"{self.schema}"."{self.name}"'
+
+    @property
+    def partitioned(self) -> bool:
+        """True for the parent of partitions, at any level."""
+        return self.kind == "p"
+
+    @property
+    def materialised_view(self) -> bool:
+        """True for a materialised view, which LOCK TABLE refuses."""
+        return self.kind == "m"
+
+
+def read_table(connection: Connection, name: str, schema: str | None) -> Table:
+    """The table of that name; `schema=None` takes the first on the search path.
+
+    Raises TableNotFoundError where there is none, UnsupportedError where it is something
+    that cannot carry an index of its own.
+    """
+    rows = read(connection, _FIND, name=qualified(name, schema))
+    if not rows:
+        place = f'schema "{schema}"' if schema else "the search path"
+        found = [
+            str(row[0])
+            for row in read(
+                connection,
+                "SELECT n.nspname FROM pg_catalog.pg_class c"
+                " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                " WHERE c.relname = :name AND c.relkind IN ('r', 'p', 'm') ORDER BY 1",
+                name=name,
+            )
+        ]
+        hint = f'; there is one in schema "{found[0]}": pass schema=' if found else ""
+        raise TableNotFoundError(f'table "{name}" does not exist in {place}{hint}')
+    table = Table(*rows[0])
+    if table.kind not in {"r", "p", "m"}:
+        raise UnsupportedError(
+            f"{table} is a {_KINDS.get(table.kind, 'relation')}, and indexes belong on tables,"
+            " partitioned tables and materialised views"
+        )
+    return table
+
+
+def describe_kind(kind: str) -> str:
+    """pg_class.relkind in words."""
+    return _KINDS.get(kind, "relation")

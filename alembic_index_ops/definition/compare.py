@@ -1,0 +1,100 @@
+"""Two specs -> the differences, in words. Pure: what needs the server is done before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from alembic_index_ops.definition.spec import IndexSpec, KeyColumn
+from alembic_index_ops.definition.sql import render_key
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One attribute in which two definitions differ; both sides as a person reads them."""
+
+    attribute: str
+    wanted: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.attribute}: wanted {self.wanted}, found {self.found}"
+
+
+def compare_definitions(
+    wanted: IndexSpec, found: IndexSpec, *, normalised: bool = True
+) -> tuple[Difference, ...]:
+    """How `found` differs from `wanted`; names, tables and schemas are not compared.
+
+    `normalised=False` says that `wanted` has not been read back from a server: expressions
+    and predicates are then compared by their presence only, and an operator class or
+    collation only where both name one. `wanted.tablespace=None` accepts any tablespace.
+    """
+    differences: list[Difference] = []
+
+    def check(attribute: str, wanted_value: object, found_value: object) -> None:
+        if wanted_value != found_value:
+            differences.append(Difference(attribute, _words(wanted_value), _words(found_value)))
+
+    check("access method", wanted.access_method, found.access_method)
+    check("unique", wanted.unique, found.unique)
+    for position, (left, right) in enumerate(
+        zip_longest(wanted.key_columns, found.key_columns), start=1
+    ):
+        if left is None or right is None or not _same_key(left, right, normalised):
+            differences.append(
+                Difference(f"key column {position}", describe_key(left), describe_key(right))
+            )
+    # INCLUDE is a set to every query; its order changes nothing that can be seen.
+    check("included columns", tuple(sorted(wanted.included_columns)),
+          tuple(sorted(found.included_columns)))
+    if normalised or (wanted.predicate is None) != (found.predicate is None):
+        check("predicate", wanted.predicate, found.predicate)
+    check("nulls not distinct", wanted.nulls_not_distinct, found.nulls_not_distinct)
+    check("storage parameters", wanted.storage_parameters, found.storage_parameters)
+    if wanted.tablespace is not None:
+        check("tablespace", wanted.tablespace, found.tablespace)
+    return tuple(differences)
+
+
+def describe_key(key: KeyColumn | None) -> str:
+    """A key as SQL without quotes around plain names, or "nothing"."""
+    if key is None:
+        return "nothing"
+    rendered = render_key(key)
+    quoted = '"' + (key.column or "") + '"'
+    if key.column is not None and key.column.isidentifier():
+        return key.column + rendered[len(quoted) :]
+    return rendered
+
+
+def _same_key(wanted: KeyColumn, found: KeyColumn, normalised: bool) -> bool:
+    if normalised:
+        return wanted == found
+    if (wanted.column, wanted.descending, wanted.nulls_first) != (
+        found.column,
+        found.descending,
+        found.nulls_first,
+    ):
+        return False
+    if wanted.expression is not None:
+        return True
+    return all(
+        left is None or right is None or left.name == right.name
+        for left, right in (
+            (wanted.operator_class, found.operator_class),
+            (wanted.collation, found.collation),
+        )
+    )
+
+
+def _words(value: object) -> str:
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(
+            "=".join(item) if isinstance(item, tuple) else str(item) for item in value
+        )
+    return str(value)
