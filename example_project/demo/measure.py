@@ -85,4 +85,5 @@ def plan_nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def row_count(node: dict[str, Any], counter: str) -> int:
     """A counter of a plan node over all its loops; the server reports it per loop."""
-    return round(node.get(counter, 0) * node["Actual Loops"])
+    per_loop: float = node.get(counter, 0)
+    return round(per_loop * node["Actual Loops"])

@@ -14,7 +14,7 @@ BILLING = Claim("25-50x")
 DASHBOARD = Claim("6-10x")
 REPORT = Claim("5-10x")
 SCAN_IS_FINE = Claim("full scan OK")
-PARTIAL = Claim("could optimize further")
+PARTIAL = Claim("Could optimize further")
 
 A_USER = "SELECT id FROM earlybird.users ORDER BY id LIMIT 1"
 AN_EMAIL = "SELECT email FROM earlybird.users ORDER BY id LIMIT 1"

@@ -6,9 +6,9 @@ An `id` is an md5, so the first by `id` is a row drawn at random.
 from example_project.demo.pattern import Claim, Document, Pattern
 from example_project.queries import grove
 
-SELECT = Claim("faster SELECT queries")
-ORDER_BY = Claim("better ORDER BY performance")
-COVERING = Claim("all columns needed by query")
+SELECT = Claim("Faster SELECT queries")
+ORDER_BY = Claim("Better ORDER BY performance")
+COVERING = Claim("Include all columns needed by query")
 
 AN_EMAIL = "SELECT email FROM grove.users ORDER BY id LIMIT 1"
 A_TALKER = "SELECT user_id FROM grove.conversations ORDER BY id LIMIT 1"

@@ -6,7 +6,7 @@ An `id` is an md5, so the first by `id` is a row drawn at random.
 from example_project.demo.pattern import Claim, Document, Pattern
 from example_project.queries import saas
 
-EXISTS = Claim("already exists")
+EXISTS = Claim("Already exists")
 
 DOCUMENT = Document(
     "saas",
@@ -39,7 +39,7 @@ DOCUMENT = Document(
         Pattern("queued jobs", Claim("2-10x"), saas.jobs_with_status, "SELECT 'queued'"),
         Pattern(
             "webhook seen before?",
-            Claim("prevents duplicates"),
+            Claim("Prevents duplicates"),
             saas.billing_event,
             "SELECT provider, provider_event_id FROM saas.billing_events ORDER BY id LIMIT 1",
         ),

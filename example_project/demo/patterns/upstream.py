@@ -19,7 +19,7 @@ DOCUMENT = Document(
         ),
         Pattern(
             "a customer's report summaries",
-            Claim("eliminates table lookups"),
+            Claim("Eliminates table lookups"),
             upstream.report_summaries,
             "SELECT customer_id, 'failed' FROM upstream.upstream_reportrun "
             "ORDER BY md5(id::text) LIMIT 1",

@@ -1,0 +1,11 @@
+"""The models are the list of indexes; the database has to have every one of them."""
+
+from example_project.models import Base
+
+
+def test_every_declared_index_is_there(assert_indexes):
+    assert_indexes(Base.metadata)
+
+
+def test_an_ascending_index_is_no_substitute(assert_no_index):
+    assert_no_index("content_jobs", "org_id", "created_at", schema="saas")
