@@ -3,12 +3,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from uuid import uuid4
 
+import alembic
+import hypothesis
+import psycopg
 import pytest
+import sqlalchemy
 from psycopg import sql
 
 from tests.servers import Database, Server, find_bindir
 
 MakeRole = Callable[..., str]
+
+# No database of examples in the checkout, and no clock: a test with a server is slow now and then.
+hypothesis.settings.register_profile("index-ops", database=None, deadline=None)
+hypothesis.settings.load_profile("index-ops")
+
+
+def pytest_report_header() -> str:
+    versions = (
+        f"{module.__name__} {module.__version__}" for module in (alembic, sqlalchemy, psycopg)
+    )
+    return f"{', '.join(versions)}, server {find_bindir()}"
 
 
 @pytest.fixture(scope="session")

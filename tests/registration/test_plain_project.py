@@ -54,7 +54,9 @@ def project(run, tmp_path):
 def test_all_four_run(run, project, tmp_path):
     def indexes():
         connection = sqlite3.connect(tmp_path / "app.db")
-        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'").fetchall()
+        rows = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        ).fetchall()
         connection.close()
         return {name for (name,) in rows}
 
