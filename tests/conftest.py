@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from uuid import uuid4
 
-import alembic
 import hypothesis
-import psycopg
 import pytest
-import sqlalchemy
 from psycopg import sql
 
 from tests.servers import Database, Server, find_bindir
@@ -20,10 +18,9 @@ hypothesis.settings.load_profile("index-ops")
 
 
 def pytest_report_header() -> str:
-    versions = (
-        f"{module.__name__} {module.__version__}" for module in (alembic, sqlalchemy, psycopg)
-    )
-    return f"{', '.join(versions)}, server {find_bindir()}"
+    packages = ("alembic", "sqlalchemy", "psycopg")
+    versions = ", ".join(f"{package} {version(package)}" for package in packages)
+    return f"{versions}, server {find_bindir()}"
 
 
 @pytest.fixture(scope="session")
