@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from uuid import uuid4
@@ -8,7 +9,7 @@ import hypothesis
 import pytest
 from psycopg import sql
 
-from tests.servers import Database, Server, find_bindir
+from tests.servers import BINDIR_VARIABLE, Database, Server, find_bindir
 
 MakeRole = Callable[..., str]
 
@@ -20,7 +21,7 @@ hypothesis.settings.load_profile("index-ops")
 def pytest_report_header() -> str:
     packages = ("alembic", "sqlalchemy", "psycopg")
     versions = ", ".join(f"{package} {version(package)}" for package in packages)
-    return f"{versions}, server {find_bindir()}"
+    return f"{versions}, PostgreSQL from {os.environ.get(BINDIR_VARIABLE, 'the embedded server')}"
 
 
 @pytest.fixture(scope="session")
