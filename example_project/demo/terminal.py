@@ -20,7 +20,7 @@ class Terminal:
         self.console.width = min(self.console.width, WIDTH)
 
     def say(self, line: str = "") -> None:
-        self.console.print(escape(line))
+        self.console.print(escape(line), soft_wrap=True)
 
     def show(self, table: Table) -> None:
         grid = Grid(title=escape(table.title), title_justify="left", box=box.SIMPLE, pad_edge=False)

@@ -3,11 +3,11 @@
 from datetime import date
 from uuid import UUID
 
-from pytest_index_assert import requires_index
 from sqlalchemy import Engine
 
 from example_project.queries import earlybird
 from example_project.tests import Fetch
+from pytest_index_assert import requires_index
 
 SOME = UUID(int=1)
 FIRST, LAST = date(2025, 12, 1), date(2025, 12, 31)

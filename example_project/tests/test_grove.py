@@ -3,10 +3,9 @@
 from datetime import datetime, timezone
 from uuid import UUID
 
-from pytest_index_assert import requires_index
-
 from example_project.queries import grove
 from example_project.tests import Fetch
+from pytest_index_assert import requires_index
 
 SOME = UUID(int=1)
 

@@ -1,9 +1,8 @@
 """A query of upstream for each index that its document adds, and for the one it put off."""
 
-from pytest_index_assert import requires_index
-
 from example_project.queries import upstream
 from example_project.tests import Fetch
+from pytest_index_assert import requires_index
 
 
 @requires_index(
