@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Union
@@ -163,6 +164,10 @@ def _included(name: object, where_label: str) -> str:
     raise ArgumentError(f"{where_label}: include takes column names, not {name!r}")
 
 
+def _source(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
 def _notation_help(text: str) -> str:
     problem = f"{text!r} is neither a column name nor a column name with ASC, DESC, NULLS FIRST"
     body, direction, nulls = split_order(text.strip())
@@ -172,13 +177,12 @@ def _notation_help(text: str) -> str:
             f", nulls_first={nulls.upper() == 'FIRST'}" if nulls else "",
         ]
     )
-    call = re.fullmatch(r"(\w+)\((.*)\)", body)
-    if call and _NAME.fullmatch(call[2].strip()):
-        hint = f'for an expression, write sa.func.{call[1]}(sa.column("{call[2].strip()}"))'
+    call = re.fullmatch(r"(\w+)\(\s*([^\W\d][\w$]*)\s*\)", text.strip())
+    if call:
+        hint = f'for an expression, write sa.func.{call[1]}(sa.column("{call[2]}"))'
     elif re.search(r"[()|:+*/]", body):
-        hint = f"for an expression, write sa.text({body!r})"
+        hint = f"for an expression, write sa.text({_source(text.strip())})"
     else:
-        hint = f"for a column of that name, write key({body.strip(chr(34))!r}{options})".replace(
-            "'", '"'
-        )
+        name = _source(body.strip('"').replace('""', '"'))
+        hint = f"for a column of that name, write key({name}{options})"
     return f"{problem} or NULLS LAST; {hint}"

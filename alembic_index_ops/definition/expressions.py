@@ -7,22 +7,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from alembic_index_ops.definition.columns import split_order, with_order
+from alembic_index_ops.definition.columns import parse_notation, split_order, to_sql, with_order
 from alembic_index_ops.definition.spec import IndexSpec, KeyColumn, QualifiedName
 from alembic_index_ops.errors import ArgumentError
 
 if TYPE_CHECKING:
     from sqlalchemy import Index
 
+_QUOTED = r'"(?:[^"]|"")+"'
+_NAME = re.compile(rf"{_QUOTED}|[^\W\d][\w$]*")
 _COLLATE = re.compile(
-    r'(?P<key>.+?)\s+COLLATE\s+(?:"(?P<schema>[^"]+)"\.)?(?:"(?P<quoted>[^"]+)"|(?P<bare>\w+))',
+    rf"(?P<key>.+?)\s+COLLATE\s+(?P<name>(?:(?:{_NAME.pattern})\.)?(?:{_NAME.pattern}))",
     re.DOTALL | re.IGNORECASE,
 )
-_BARE_NAME = re.compile(r"[^\W\d][\w$]*")
-_QUOTED_NAME = re.compile(r'"((?:[^"]|"")+)"')
 # Every operator class that PostgreSQL ships, and by custom those of extensions, ends in _ops.
+# One in quotes can have any name: behind a closed parenthesis or quote it can be nothing else.
 _OPERATOR_CLASS = re.compile(
-    r"(?P<key>.+?)\s+(?P<name>(?:\w+\.)?\w+_ops)\s*(?:\((?P<parameters>[^()]*)\))?", re.DOTALL
+    r"(?P<key>.+?)\s+"
+    rf"(?P<name>(?:\w+\.)?\w+_ops|(?<=[)\"]\s)(?:{_QUOTED}\.)?{_QUOTED})"
+    r"\s*(?:\((?P<parameters>[^()]*)\))?",
+    re.DOTALL,
 )
 
 
@@ -31,7 +35,7 @@ def from_expression(expression: object) -> KeyColumn:
 
     Raises ArgumentError for what is no SQLAlchemy expression.
     """
-    from sqlalchemy import Column, TextClause
+    from sqlalchemy import TextClause
     from sqlalchemy.sql import elements, operators
 
     target = expression
@@ -42,7 +46,9 @@ def from_expression(expression: object) -> KeyColumn:
         if isinstance(target, elements.UnaryExpression) and target.modifier is not None:
             modifiers.append(target.modifier)
             target = target.element
-        elif isinstance(target, elements.Label | elements.Grouping):
+        elif isinstance(
+            target, elements.Label | elements.Grouping | elements._label_reference
+        ):
             target = target.element
         else:
             break
@@ -63,26 +69,24 @@ def from_expression(expression: object) -> KeyColumn:
         collation = _collation_name(target.right.collation)
         target = target.left
     if isinstance(target, TextClause):
-        parsed = from_text(compile_sql(target))
-        if not modifiers and collation is None:
-            return parsed
-        return replace(
-            parsed, descending=descending, nulls_first=nulls_first, collation=collation
-        )
-    if isinstance(target, Column | elements.ColumnClause) and not target.is_literal:
-        return KeyColumn(
-            str(target.name), descending=descending, nulls_first=nulls_first, collation=collation
-        )
-    if not isinstance(target, elements.ClauseElement):
+        column = from_text(compile_sql(target))
+    elif isinstance(target, elements._textual_label_reference):  # sa.desc("name")
+        column = parse_notation(target.element)
+    elif isinstance(target, elements.ColumnClause):
+        name = str(target.name)
+        column = from_text(name) if target.is_literal else KeyColumn(name)
+    elif isinstance(target, elements.ColumnElement):
+        column = KeyColumn(expression=compile_sql(target))
+    else:
         raise ArgumentError(
             f"{expression!r} is no column: give a name, key(...) or a SQLAlchemy expression"
         )
-    return KeyColumn(
-        expression=compile_sql(target),
-        descending=descending,
-        nulls_first=nulls_first,
-        collation=collation,
-    )
+    if modifiers:
+        descending = descending or (column.descending and operators.asc_op not in modifiers)
+        if nulls_first is None and column.nulls_first != column.descending:
+            nulls_first = column.nulls_first
+        column = replace(column, descending=descending, nulls_first=nulls_first)
+    return column if collation is None else replace(column, collation=collation)
 
 
 def from_text(sql: str) -> KeyColumn:
@@ -91,23 +95,20 @@ def from_text(sql: str) -> KeyColumn:
     operator_class = parameters = None
     found = _OPERATOR_CLASS.fullmatch(body)
     if found:
-        body, operator_class, parameters = found["key"], found["name"], found["parameters"]
+        body, parameters = found["key"], found["parameters"]
+        operator_class = _read_name(found["name"])
     collation = None
     found = _COLLATE.fullmatch(body)
     if found:
-        body = found["key"]
-        collation = QualifiedName(found["quoted"] or found["bare"].lower(), found["schema"])
-    quoted = _QUOTED_NAME.fullmatch(body)
-    if quoted:
-        column = KeyColumn(quoted[1].replace('""', '"'))
-    elif _BARE_NAME.fullmatch(body):
-        column = KeyColumn(body.lower())
+        body, collation = found["key"], _read_name(found["name"])
+    if _NAME.fullmatch(body):
+        column = KeyColumn(_read_name(body).name)
     else:
         column = KeyColumn(expression=body)
     return with_order(
         replace(
             column,
-            operator_class=QualifiedName.of(operator_class),
+            operator_class=operator_class,
             operator_class_parameters=tuple(_read_parameters(parameters or "")),
             collation=collation,
         ),
@@ -118,18 +119,27 @@ def from_text(sql: str) -> KeyColumn:
 
 def compile_sql(expression: object) -> str:
     """SQL of a SQLAlchemy expression: PostgreSQL's, values inline, columns without table."""
-    from sqlalchemy import TextClause
+    from sqlalchemy import BindParameter, TextClause
     from sqlalchemy.dialects import postgresql
     from sqlalchemy.exc import CompileError
+    from sqlalchemy.sql import visitors
 
     element: Any = expression
     if hasattr(element, "__clause_element__"):
         element = element.__clause_element__()
     if not hasattr(element, "compile"):
         raise ArgumentError(f"{expression!r} is neither SQL text nor a SQLAlchemy expression")
-    if isinstance(element, TextClause) and not element._bindparams:
-        # Compiling would take "\:" for an escaped colon and double nothing else.
-        return element.text.replace("\\:", ":")
+    if isinstance(element, TextClause) and all(
+        value.required for value in element._bindparams.values()
+    ):
+        # No value was ever bound, and an index can have none: ":name" is SQL, as in a string.
+        return re.sub(r"\\:(?!:)", ":", element.text)
+    for value in visitors.iterate(element):
+        if isinstance(value, BindParameter) and value.required:
+            raise ArgumentError(
+                f'":{value.key}" in {element} is a bound value without a value; an index holds'
+                " values, so write it into the expression, or the whole as text"
+            )
     dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
     try:
         compiled = element.compile(
@@ -154,7 +164,6 @@ def from_index(index: Index) -> IndexSpec:
     options: Mapping[str, Any] = index.dialect_options["postgresql"]
     operator_classes: Mapping[str, str] = options["ops"] or {}
     include = options["include"] or ()
-    where = options["where"]
     return IndexSpec(
         name=str(index.name),
         table=str(index.table.name),
@@ -168,7 +177,7 @@ def from_index(index: Index) -> IndexSpec:
         access_method=(options["using"] or "btree").lower(),
         unique=bool(index.unique),
         nulls_not_distinct=bool(options["nulls_not_distinct"]),
-        predicate=None if where is None else where if isinstance(where, str) else compile_sql(where),
+        predicate=to_sql(options["where"]),
         storage_parameters=tuple((options["with"] or {}).items()),
         tablespace=options["tablespace"],
     )
@@ -191,19 +200,30 @@ def _index_key(expression: object, operator_classes: Mapping[str, str]) -> KeyCo
 
 def _labels(expression: object) -> Iterator[str]:
     """The keys under which `postgresql_ops` may name this expression, outermost first."""
+    from sqlalchemy.sql import operators
+
     target: Any = expression
     while target is not None:
         label = getattr(target, "key", None)
         if isinstance(label, str):
             yield label
-        label = getattr(target, "name", None)
-        if isinstance(label, str):
-            yield label
-        target = getattr(target, "element", None) if not hasattr(target, "table") else None
+        # What desc(), nulls_last() and collate() wrap; a function wraps nothing.
+        target = getattr(target, "element", None) or (
+            target.left if getattr(target, "operator", None) is operators.collate else None
+        )
 
 
 def _collation_name(text: str) -> QualifiedName | None:
     return QualifiedName.of(text.strip('"'))
+
+
+def _read_name(sql: str) -> QualifiedName:
+    """A name as SQL writes it, with or without its schema; unquoted ones fold to lower case."""
+    names = [
+        name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
+        for name in _NAME.findall(sql)
+    ]
+    return QualifiedName(names[-1], names[0] if len(names) > 1 else None)
 
 
 def _read_parameters(text: str) -> Iterator[tuple[str, str]]:

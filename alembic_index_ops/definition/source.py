@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 
+from alembic_index_ops.definition.expressions import from_text
 from alembic_index_ops.definition.spec import IndexSpec, KeyColumn, QualifiedName
 from alembic_index_ops.definition.sql import qualified
 
 _LINE = 88
 _NOTATION_NAME = re.compile(r"[^\W\d][\w$]*")
+_PLAIN_CLASS = re.compile(r"(?:[a-z_][a-z0-9_]*\.)?[a-z_][a-z0-9_]*_ops")
 
 
 def door(spec: IndexSpec) -> str:
@@ -21,18 +23,22 @@ def door(spec: IndexSpec) -> str:
     return "create_concurrent_index"
 
 
-def render_create_call(spec: IndexSpec, *, prefix: str = "op.", door_name: str | None = None) -> str:
+def render_create_call(
+    spec: IndexSpec, *, prefix: str = "op.", door_name: str | None = None
+) -> str:
     """`op.create_desc_index("ix", "t", ["a", "b DESC"])`, over several lines where it is long."""
     arguments = [_text(spec.name), _text(spec.table), render_columns(spec.key_columns)]
     arguments += [f"{name}={value}" for name, value in keyword_sources(spec).items()]
     return _call(f"{prefix}{door_name or door(spec)}", arguments)
 
 
-def render_drop_call(spec: IndexSpec, *, prefix: str = "op.") -> str:
+def render_drop_call(
+    index_name: str, table_name: str, schema: str | None, *, prefix: str = "op."
+) -> str:
     """`op.drop_concurrent_index("ix", "t")`."""
-    arguments = [_text(spec.name), _text(spec.table)]
-    if spec.schema is not None:
-        arguments.append(f"schema={_text(spec.schema)}")
+    arguments = [_text(index_name), _text(table_name)]
+    if schema is not None:
+        arguments.append(f"schema={_text(schema)}")
     return _call(f"{prefix}drop_concurrent_index", arguments)
 
 
@@ -45,9 +51,9 @@ def render_column(column: KeyColumn) -> str:
     """One column as source that reads back as the same KeyColumn."""
     if column.column is None:
         return f"sa.text({_text(_expression_sql(column))})"
-    if column.operator_class is None and column.collation is None:
-        if _NOTATION_NAME.fullmatch(column.column):
-            return _text(column.column + _order(column))
+    notation = column.operator_class is None and column.collation is None
+    if notation and _NOTATION_NAME.fullmatch(column.column):
+        return _text(column.column + _order(column))
     options = [_text(column.column)]
     if column.descending:
         options.append("desc=True")
@@ -87,16 +93,26 @@ def keyword_sources(spec: IndexSpec) -> dict[str, str]:
 
 
 def _expression_sql(column: KeyColumn) -> str:
-    parts = [str(column.expression)]
+    sql = _key_sql(str(column.expression), column)
+    if from_text(sql) != column:
+        # The expression ends like a key (`a COLLATE "C"`), or is but a name: parentheses tell.
+        sql = _key_sql(f"({column.expression})", column)
+    # sa.text() reads ":name" as a bound value; "::" is left alone by it.
+    return re.sub(r"(?<!:):(?!:)", r"\\:", sql)
+
+
+def _key_sql(expression: str, column: KeyColumn) -> str:
+    parts = [expression]
     if column.collation is not None:
         parts.append(f"COLLATE {qualified(column.collation.name, column.collation.schema)}")
     if column.operator_class is not None:
-        parts.append(str(column.operator_class))
+        name = column.operator_class
+        plain = _PLAIN_CLASS.fullmatch(str(name))
+        parts.append(str(name) if plain else qualified(name.name, name.schema))
     if column.operator_class_parameters:
         pairs = ", ".join(f"{name}={value}" for name, value in column.operator_class_parameters)
         parts.append(f"({pairs})")
-    # sa.text() reads ":name" as a bound value; "::" is left alone by it.
-    return re.sub(r"(?<!:):(?!:)", r"\\:", " ".join(parts) + _order(column))
+    return " ".join(parts) + _order(column)
 
 
 def _order(column: KeyColumn) -> str:
