@@ -88,7 +88,7 @@ class PlainProgress:
 def _plain_line(cells: Sequence[str], columns: Sequence[Column]) -> str:
     """A row of a table, with as many lines as its highest cell."""
     blocks = [
-        [part for line in cell.splitlines() for part in textwrap.wrap(line, column.width)]
+        [part for line in cell.splitlines() for part in _wrapped(line, column.width)]
         for cell, column in zip(cells, columns, strict=True)
     ]
     lines = []
@@ -100,3 +100,9 @@ def _plain_line(cells: Sequence[str], columns: Sequence[Column]) -> str:
         ]
         lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """The line in pieces, all of them indented as the first."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.wrap(line, width, subsequent_indent=indent)
