@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError
 
 
+_OPEN = "alembic_index_ops.transaction"
+_WHOLE = ("BEGIN", "COMMIT", ("ROLLBACK",))
+_SAVEPOINT = (
+    "SAVEPOINT alembic_index_ops",
+    "RELEASE SAVEPOINT alembic_index_ops",
+    ("ROLLBACK TO SAVEPOINT alembic_index_ops", "RELEASE SAVEPOINT alembic_index_ops"),
+)
+
+
 def read(connection: Connection, sql: str, **values: object) -> Sequence[Row[Any]]:
     """Run a query of ours with bound values; all its rows."""
     from sqlalchemy import text
@@ -30,23 +39,22 @@ def is_autocommit(connection: Connection) -> bool:
 
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
-    """A transaction of our own; inside the caller's one, a savepoint."""
-    begin, commit, rollback = (
-        ("BEGIN", "COMMIT", "ROLLBACK")
-        if is_autocommit(connection)
-        else (
-            "SAVEPOINT alembic_index_ops",
-            "RELEASE SAVEPOINT alembic_index_ops",
-            "ROLLBACK TO SAVEPOINT alembic_index_ops; RELEASE SAVEPOINT alembic_index_ops",
-        )
-    )
+    """A transaction of our own; inside another one, ours or the caller's, a savepoint."""
+    outermost = is_autocommit(connection) and _OPEN not in connection.info
+    begin, commit, rollback = _WHOLE if outermost else _SAVEPOINT
     run(connection, begin)
+    if outermost:
+        connection.info[_OPEN] = True
     try:
         yield
     except BaseException:
-        _quietly(connection, rollback)
+        _quietly(connection, *rollback)
         raise
-    run(connection, commit)
+    else:
+        run(connection, commit)
+    finally:
+        if outermost:
+            connection.info.pop(_OPEN, None)
 
 
 @contextmanager
@@ -72,20 +80,18 @@ def settings(connection: Connection, **values: str) -> Iterator[None]:
     outlive it by our restoring it.
     """
     local = not is_autocommit(connection)
-    before = {name: current_setting(connection, name) for name in values}
-    for name, value in values.items():
-        _set(connection, name, value, local)
+    names = ", ".join(f"current_setting('{name}')" for name in values)
+    before = dict(zip(values, read(connection, f"SELECT {names}")[0], strict=True))
+    _set(connection, values, local)
     try:
         yield
     except BaseException:
         # After a failure the transaction may be aborted, or the connection gone; both put
         # the settings back by themselves.
         with _suppressed():
-            for name, value in before.items():
-                _set(connection, name, value, local)
+            _set(connection, before, local)
         raise
-    for name, value in before.items():
-        _set(connection, name, value, local)
+    _set(connection, before, local)
 
 
 def current_setting(connection: Connection, name: str) -> str:
@@ -116,19 +122,14 @@ def server_message(error: DBAPIError) -> str:
     return f"{primary} ({detail})" if detail else str(primary)
 
 
-def _set(connection: Connection, name: str, value: str, local: bool) -> None:
-    read(
-        connection,
-        "SELECT set_config(:name, :value, CAST(:local AS boolean))",
-        name=name,
-        value=value,
-        local=local,
-    )
+def _set(connection: Connection, values: dict[str, str], local: bool) -> None:
+    calls = ", ".join(f"set_config('{name}', :{name}, {local})" for name in values)
+    read(connection, f"SELECT {calls}", **values)
 
 
-def _quietly(connection: Connection, sql: str) -> None:
+def _quietly(connection: Connection, *statements: str) -> None:
     with _suppressed():
-        for statement in sql.split("; "):
+        for statement in statements:
             run(connection, statement)
 
 

@@ -55,6 +55,16 @@ class Table:
         return self.kind == "m"
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The relation that has a name: its kind, and for an index the table it belongs to."""
+
+    oid: int
+    kind: str
+    table_oid: int | None
+    table: str | None
+
+
 def read_table(connection: Connection, name: str, schema: str | None) -> Table:
     """The table of that name; `schema=None` takes the first on the search path.
 
@@ -83,6 +93,24 @@ def read_table(connection: Connection, name: str, schema: str | None) -> Table:
             " partitioned tables and materialised views"
         )
     return table
+
+
+def read_holder(connection: Connection, name: str, schema: str) -> Holder | None:
+    """The relation of that name, of whatever kind; None where the name is free."""
+    rows = read(
+        connection,
+        """
+        SELECT c.oid, c.relkind::text, i.indrelid, t.relname
+        FROM pg_catalog.pg_class c
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+        LEFT JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+        WHERE n.nspname = :schema AND c.relname = :name
+        """,
+        schema=schema,
+        name=name,
+    )
+    return Holder(*rows[0]) if rows else None
 
 
 def describe_kind(kind: str) -> str:

@@ -28,7 +28,7 @@ _LOCK_TIMEOUT = "2s"
 
 # What the server says of a definition that it would refuse on the real table too:
 # undefined or ambiguous column, object or function; wrong types; syntax; not immutable.
-_REFUSED = frozenset({
+REFUSED = frozenset({
     "42601", "42602", "42622", "42701", "42702", "42703", "42704", "42725", "42803", "42804",
     "42809", "42846", "42883", "42P01", "42P17", "42P20", "42P21", "42P22", "22023", "54011",
 })  # fmt: skip
@@ -91,7 +91,7 @@ def _explain(error: Exception, spec: IndexSpec, table: Table) -> Exception:
             f'index "{spec.name}" on {table} cannot be judged: the table was locked for more than'
             f" {_LOCK_TIMEOUT}. Try again when that lock is gone."
         )
-    if code in _REFUSED:
+    if code in REFUSED:
         return ArgumentError(
             f'index "{spec.name}" on {table}: the server refuses this definition: {message}.'
             " Nothing was changed; correct the columns, the expression or the predicate."

@@ -208,9 +208,8 @@ def _labels(expression: object) -> Iterator[str]:
         if isinstance(label, str):
             yield label
         # What desc(), nulls_last() and collate() wrap; a function wraps nothing.
-        target = getattr(target, "element", None) or (
-            target.left if getattr(target, "operator", None) is operators.collate else None
-        )
+        collated = getattr(target, "operator", None) is operators.collate
+        target = target.left if collated else getattr(target, "element", None)
 
 
 def _collation_name(text: str) -> QualifiedName | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,15 @@ from alembic_index_ops.errors import ArgumentError
 NAME_BYTES = 63
 """The longest name PostgreSQL keeps, in bytes (NAMEDATALEN - 1); it cuts longer ones."""
 
+# https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-CONSTANTS
+_PARENTHESIS_OR_QUOTED = re.compile(
+    r"""[()]
+    |(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'
+    |'(?:[^']|'')*'
+    |"(?:[^"]|"")*"
+    |(?<![\w$])(\$(?:[^\W\d]\w*)?\$).*?\1""",
+    re.DOTALL | re.VERBOSE,
+)
 _WITHOUT_ORDER = frozenset({"hash", "gin", "gist", "spgist", "brin"})
 _WITHOUT_UNIQUE = frozenset({"hash", "gin", "gist", "spgist", "brin"})
 _WITHOUT_INCLUDE = frozenset({"hash", "gin", "brin"})
@@ -159,6 +169,10 @@ class IndexSpec:
             for key in self.key_columns
         )
 
+    def moved_to(self, schema: str) -> IndexSpec:
+        """The same index on the table of that name in another schema."""
+        return replace(self, schema=schema)
+
     def named(self, name: str) -> IndexSpec:
         """The same index under another name."""
         return replace(self, name=name)
@@ -182,7 +196,7 @@ def canonical_expression(sql: str) -> str:
     text = sql.strip()
     if not text:
         raise ArgumentError("an expression or predicate is empty; leave it out, or write its SQL")
-    while text.startswith("(") and "\\'" not in text and _closing(text) == len(text) - 1:
+    while text.startswith("(") and _closing(text) == len(text) - 1:
         text = text[1:-1].strip()
     return text
 
@@ -190,19 +204,10 @@ def canonical_expression(sql: str) -> str:
 def _closing(text: str) -> int:
     """Where the parenthesis that opens `text` closes; quoted parts do not count."""
     depth = 0
-    quote = ""
-    for position, character in enumerate(text):
-        if quote:
-            if character == quote:
-                quote = ""
-        elif character in "'\"":
-            quote = character
-        elif character == "(":
-            depth += 1
-        elif character == ")":
-            depth -= 1
-            if depth == 0:
-                return position
+    for token in _PARENTHESIS_OR_QUOTED.finditer(text):
+        depth += {"(": 1, ")": -1}.get(token.group(), 0)
+        if depth == 0:
+            return token.start()
     return -1
 
 

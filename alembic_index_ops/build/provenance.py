@@ -1,0 +1,59 @@
+"""Tags in comments: who built an index, who adopted it.
+
+A tag is a line of its own below the user's comment, which is never changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+_BUILT = "alembic_index_ops: built by "
+_ADOPTED = "alembic_index_ops: adopted by "
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """An index's comment, taken apart: the user's own text, and the tags."""
+
+    comment: str | None = None
+    built_by: str | None = None
+    adopted_by: tuple[str, ...] = ()
+
+    def render(self) -> str | None:
+        """The comment as it is stored; None for none."""
+        lines = [] if self.comment is None else [self.comment]
+        if self.built_by is not None:
+            lines.append(_BUILT + self.built_by)
+        lines += [_ADOPTED + revision for revision in self.adopted_by]
+        return "\n".join(lines) or None
+
+    def adopt(self, revision: str) -> Provenance:
+        """The same with `adopted by revision`, once."""
+        if revision in self.adopted_by:
+            return self
+        return replace(self, adopted_by=(*self.adopted_by, revision))
+
+    def release(self, revision: str) -> Provenance:
+        """The same after a downgrade of `revision` that keeps the index.
+
+        Its adoption ends; where it built the index, `built by` passes to the first adopter.
+        """
+        adopters = tuple(other for other in self.adopted_by if other != revision)
+        if self.built_by != revision or not adopters:
+            return replace(self, adopted_by=adopters)
+        return replace(self, built_by=adopters[0], adopted_by=adopters[1:])
+
+
+def parse_comment(comment: str | None) -> Provenance:
+    """A stored comment -> Provenance."""
+    own: list[str] = []
+    built_by = None
+    adopted_by: list[str] = []
+    for line in () if comment is None else comment.split("\n"):
+        if line.startswith(_BUILT):
+            built_by = line[len(_BUILT) :]
+        elif line.startswith(_ADOPTED):
+            adopted_by.append(line[len(_ADOPTED) :])
+        else:
+            own.append(line)
+    return Provenance("\n".join(own) if own else None, built_by, tuple(adopted_by))

@@ -1,0 +1,74 @@
+"""One create or drop: what it works with, and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alembic_index_ops.build.locks import lock_timeout_floor
+from alembic_index_ops.build.plan import Compare, Revision, State
+from alembic_index_ops.catalog.indexes import ObservedIndex, read_indexes
+from alembic_index_ops.catalog.session import settings
+from alembic_index_ops.catalog.tables import Table, read_holder
+from alembic_index_ops.catalog.twin import normalise
+from alembic_index_ops.definition.compare import Difference, compare_definitions
+from alembic_index_ops.definition.spec import IndexSpec
+from alembic_index_ops.events import Event, Report
+from alembic_index_ops.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The connection, the table, and the name that an operation is about."""
+
+    connection: Connection
+    table: Table
+    name: str
+    revision: Revision | None
+    settings: Settings
+    report: Report
+
+    def tell(self, event: type[Event], **facts: object) -> None:
+        """Report an event of this index."""
+        self.report(event(self.name, str(self.table), **facts))  # type: ignore[arg-type]
+
+    def read_state(self) -> State:
+        """The table's indexes, and who has the name."""
+        return State(
+            self.table,
+            read_indexes(self.connection, table_oids=[self.table.oid]),
+            read_holder(self.connection, self.name, self.table.schema),
+        )
+
+    def lock_budget(self) -> float:
+        """lock_timeout in seconds, not below its floor."""
+        return max(self.settings.lock_timeout, lock_timeout_floor(self.connection))
+
+    def comparing(self, wished: IndexSpec) -> Compare:
+        """How an observed index differs from the wished one; asks the server at most once."""
+        known: list[IndexSpec] = []
+
+        def compare(index: ObservedIndex) -> Sequence[Difference]:
+            evident = compare_definitions(wished, index.spec, normalised=False)
+            if evident or wished.evidently_plain:
+                return evident or compare_definitions(wished, index.spec)
+            if not known:
+                known.extend(normalise(self.connection, self.table, [wished]))
+            return compare_definitions(known[0], index.spec)
+
+        return compare
+
+
+@contextmanager
+def unlimited(connection: Connection) -> Iterator[None]:
+    """Switch off for a block what would cut a build by the clock."""
+    limits = {"statement_timeout": "0"}
+    if (connection.dialect.server_version_info or (14,)) >= (17,):
+        limits["transaction_timeout"] = "0"
+    with settings(connection, **limits):
+        yield
