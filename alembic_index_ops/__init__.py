@@ -16,6 +16,7 @@ from alembic_index_ops.definition import (
     key,
     render_create,
     render_create_call,
+    render_drop_call,
 )
 from alembic_index_ops.errors import (
     ArgumentError,
@@ -65,4 +66,5 @@ __all__ = [
     "read_table",
     "render_create",
     "render_create_call",
+    "render_drop_call",
 ]
