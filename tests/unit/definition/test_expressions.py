@@ -234,7 +234,7 @@ def test_condition(condition, sql):
 
 def test_a_bound_value_without_a_value():
     with pytest.raises(ArgumentError) as caught:
-        to_sql(N == sa.bindparam("wanted"))
+        to_sql(N.op("=")(sa.bindparam("wanted")))
     assert str(caught.value) == (
         '":wanted" in blog."Articles".n = :wanted is a bound value without a value; an index'
         " holds values, so write it into the expression, or the whole as text"
