@@ -1,0 +1,147 @@
+"""Engines of the plugin's own, and words about databases that never hold a password."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+APPLICATION_NAME = "pytest_index_assert"
+LOCK_TIMEOUT = "2s"
+CONNECT_SECONDS = 10
+
+
+class NoDatabaseError(Exception):
+    """There is no database to look at, or it may not be used; the message holds no password."""
+
+
+def parse_url(value: str | URL) -> URL:
+    """The URL of a PostgreSQL database, in any of SQLAlchemy's spellings.
+
+    Raises NoDatabaseError for what is none.
+    """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
+        # What cannot be parsed cannot be shown either: the password is somewhere in it.
+        raise NoDatabaseError(
+            "the database's URL cannot be read; write it as postgresql://user@host/database"
+        ) from None
+    if url.drivername == "postgres":
+        url = url.set(drivername="postgresql")
+    if url.drivername.partition("+")[0] != "postgresql":
+        raise NoDatabaseError(
+            f"{shown(url)} is no PostgreSQL database; indexes are asserted on PostgreSQL only"
+        )
+    return url
+
+
+def shown(url: URL) -> str:
+    """The URL as it may be printed: no password, neither as such nor in its query."""
+    bare = url.set(password=None).difference_update_query(["password", "passfile", "sslpassword"])
+    return bare.render_as_string(hide_password=True)
+
+
+def without_secrets(text: str, url: URL) -> str:
+    """`text`, in which the URL's password, as it is or escaped, is replaced by ***."""
+    queried = url.query.get("password", ())
+    secrets = [url.password, *([queried] if isinstance(queried, str) else queried)]
+    for secret in filter(None, secrets):
+        for spelling in sorted({secret, quote(secret, safe=""), quote_plus(secret)}, key=len):
+            text = text.replace(spelling, "***")
+    # A URL of the user's own, as an env.py may print or a driver may quote it.
+    return re.sub(r"(://[^\s:/@]*):[^\s@/]+@", r"\1:***@", text)
+
+
+def open_engine(value: str | URL) -> Engine:
+    """An engine of our own on that database: psycopg, no pool, so nothing stays connected.
+
+    Raises NoDatabaseError for a URL that is none.
+    """
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.pool import NullPool
+
+    url = for_psycopg(parse_url(value))
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, record: object) -> None:
+        # SET, since poolers refuse the start-up parameter `options`.
+        before, connection.autocommit = connection.autocommit, True
+        connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+        connection.autocommit = before
+
+    return engine
+
+
+def for_psycopg(url: URL) -> URL:
+    """The same database for psycopg: libpq's query keys stay, other drivers' go."""
+    from psycopg import pq
+
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    query = dict(url.query)
+    encrypted = query.get("ssl")
+    if isinstance(encrypted, str) and "sslmode" not in query:
+        query["sslmode"] = "require" if encrypted.lower() == "true" else encrypted
+    query = {key: value for key, value in query.items() if key in known}
+    query.setdefault("application_name", APPLICATION_NAME)
+    query.setdefault("connect_timeout", str(CONNECT_SECONDS))
+    return url.set(drivername="postgresql+psycopg", query=query)
+
+
+def as_engine(value: Engine | AsyncEngine | URL | str) -> Engine:
+    """What `index_engine` returned, as an engine to read with.
+
+    An Engine is used as it is; an AsyncEngine's database is opened anew. Raises NoDatabaseError
+    for anything else.
+    """
+    from sqlalchemy import URL, Engine
+
+    if isinstance(value, Engine):
+        parse_url(value.url)
+        return value
+    if isinstance(value, (str, URL)):
+        return open_engine(value)
+    if isinstance(getattr(value, "sync_engine", None), Engine):
+        return open_engine(value.url)
+    raise NoDatabaseError(
+        f"index_engine returned {type(value).__name__}; it returns an Engine, an AsyncEngine,"
+        " or the URL of a database"
+    )
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection that waits for no lock longer than two seconds and leaves nothing behind.
+
+    Raises NoDatabaseError when the database cannot be reached.
+    """
+    from sqlalchemy import text
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        connection = engine.connect()
+    except (DBAPIError, OSError) as error:
+        cause = str(getattr(error, "orig", None) or error).strip()
+        raise NoDatabaseError(
+            f"{shown(engine.url)} cannot be reached: {without_secrets(cause, engine.url)}"
+        ) from None
+    with connection:
+        for name, setting in (
+            ("lock_timeout", LOCK_TIMEOUT),
+            ("application_name", APPLICATION_NAME),
+        ):
+            connection.execute(
+                text("SELECT set_config(:name, :setting, true)"), {"name": name, "setting": setting}
+            )
+        yield connection
+        connection.rollback()

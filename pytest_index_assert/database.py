@@ -1,0 +1,130 @@
+"""Where the migrated database comes from: the URL that the user named, else a server of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_index_assert import embedded
+from pytest_index_assert.connection import (
+    NoDatabaseError,
+    open_engine,
+    parse_url,
+    reading,
+    shown,
+)
+from pytest_index_assert.migration import migrate, read_revisions
+from pytest_index_assert.options import Options
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import URL, Connection, Engine
+
+_NOWHERE = """there is no database to assert indexes on. Give one in one of three ways:
+  - a fixture `index_engine` in conftest.py that returns an engine or a URL
+  - --index-assert-url, the variable INDEX_ASSERT_URL, or index_assert_url in the ini file
+  - pip install 'alembic-index-ops[embedded]', and the plugin starts a server of its own"""
+
+_VERSION_TABLES = """
+SELECT n.nspname FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = 'alembic_version' AND c.relkind IN ('r', 'p')
+ORDER BY array_position(current_schemas(false), n.nspname), n.nspname
+"""
+
+
+@contextmanager
+def open_database(
+    options: Options, make_config: Callable[[], Config], announce: Callable[[str], None]
+) -> Iterator[Engine]:
+    """An engine on a database at the asked revision.
+
+    The database that the user named is verified, and migrated only where the user says so;
+    else a server of our own is started and migrated. `announce` takes a line about a database
+    that is kept. Raises NoDatabaseError.
+    """
+    if options.url is not None:
+        url = parse_url(options.url)
+        if options.migrate:
+            migrate(make_config(), url, options)
+        else:
+            _verify_revision(url, read_revisions(make_config(), options))
+        yield open_engine(url)
+        return
+    if not embedded.is_installed():
+        raise NoDatabaseError(_NOWHERE)
+    config = make_config()
+    with embedded.embedded_server(keep=options.keep) as server:
+        url = parse_url(server.url).set(drivername="postgresql+psycopg")
+        if options.keep:
+            address = shown(url.set(drivername="postgresql"))
+            announce(f"{address} goes on running; to stop and remove it: {server.farewell}")
+        migrate(config, url, options)
+        yield open_engine(url)
+
+
+def find_alembic_config(options: Options) -> Config:
+    """The project's Alembic configuration: the file asked for, else the one in rootdir.
+
+    Raises NoDatabaseError where there is none.
+    """
+    from alembic.config import Config
+
+    if options.alembic_ini is not None:
+        if not options.alembic_ini.is_file():
+            raise NoDatabaseError(
+                f"the Alembic configuration {options.alembic_ini} does not exist; correct"
+                " --index-assert-alembic-ini, or index_assert_alembic_ini in the ini file"
+            )
+        return _read_config(options.alembic_ini)
+    ini, pyproject = options.root / "alembic.ini", options.root / "pyproject.toml"
+    if ini.is_file():
+        toml = pyproject if pyproject.is_file() else None
+        return Config(str(ini), toml_file=None if toml is None else str(toml))
+    if pyproject.is_file() and "[tool.alembic]" in pyproject.read_text(encoding="utf-8"):
+        return _read_config(pyproject)
+    raise NoDatabaseError(
+        f"there is no alembic.ini in {options.root}; name it by --index-assert-alembic-ini or"
+        " index_assert_alembic_ini in the ini file, or override the fixture index_alembic_config,"
+        " or index_engine for a database that needs no migration"
+    )
+
+
+def _read_config(path: Path) -> Config:
+    from alembic.config import Config
+
+    return Config(toml_file=str(path)) if path.suffix == ".toml" else Config(str(path))
+
+
+def _verify_revision(url: URL, wanted: tuple[str, ...]) -> None:
+    """Raise NoDatabaseError unless the database is at exactly these revisions; only reads."""
+    with reading(open_engine(url)) as connection:
+        stamped = _stamps(connection)
+    if set(wanted) in stamped:
+        return
+    at = _revisions(stamped[0]) if stamped else "no revision: it has no table alembic_version"
+    raise NoDatabaseError(
+        f"{shown(url)} is at {at}, and the migrations' {_revisions(set(wanted))} is required.\n"
+        "Migrate it, or let --index-assert-migrate do so; a database that you name is only read"
+        " unless you say so."
+    )
+
+
+def _stamps(connection: Connection) -> list[set[str]]:
+    """What each version table says, that of the search path first."""
+    from sqlalchemy import column, select, table, text
+
+    schemas = [row[0] for row in connection.execute(text(_VERSION_TABLES))]
+    stamps = []
+    for schema in schemas:
+        version = table("alembic_version", column("version_num"), schema=schema)
+        stamps.append({str(row[0]) for row in connection.execute(select(version))})
+    return stamps
+
+
+def _revisions(revisions: set[str]) -> str:
+    if not revisions:
+        return "no revision"
+    return ("revision " if len(revisions) == 1 else "revisions ") + ", ".join(sorted(revisions))

@@ -1,0 +1,115 @@
+"""The process that runs env.py: a job as JSON on standard input, the outcome on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+
+_FIND_MARK = """
+SELECT EXISTS (
+  SELECT 1 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database
+  WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted
+    AND d.datname = current_database() AND l.classid = {} AND l.objid = {})
+"""
+
+
+class _Stop(Exception):
+    """Ends a run of env.py before anything is applied, so that env.py rolls back."""
+
+
+def main() -> None:
+    """Do one job. What env.py prints goes to standard error."""
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    job = json.load(sys.stdin)
+    outcome = _revisions(job) if job["task"] == "revisions" else _upgrade(job)
+    with answer:
+        json.dump(outcome, answer)
+
+
+def _revisions(job: dict[str, Any]) -> dict[str, Any]:
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory.from_config(_config(job))
+    found = script.get_revisions(job["revision"])
+    return {"revisions": [revision.revision for revision in found if revision is not None]}
+
+
+def _upgrade(job: dict[str, Any]) -> dict[str, Any]:
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+
+    config = _config(job)
+    script = ScriptDirectory.from_config(config)
+    runs: list[str | None] = []
+
+    def look(revision: Any, context: MigrationContext) -> Any:
+        runs.append(_foreign(context, job["token"]))
+        raise _Stop
+
+    def upgrade(revision: Any, context: MigrationContext) -> Any:
+        runs.append(_foreign(context, job["token"]))
+        if runs[-1] is not None:
+            raise _Stop
+        return script._upgrade_revs(job["revision"], revision)
+
+    # dont_mutate: not even the version table may appear in somebody else's database.
+    for function, options in ((look, {"dont_mutate": True}), (upgrade, {})):
+        runs.clear()
+        arguments: dict[str, Any] = {"destination_rev": job["revision"], **options}
+        try:
+            with EnvironmentContext(config, script, fn=function, as_sql=False, **arguments):
+                script.run_env()
+        except _Stop:
+            pass
+        except BaseException:
+            if function is upgrade or not runs:
+                raise
+        foreign = [run for run in runs if run is not None]
+        if foreign:
+            return {"outcome": "another database", "found": foreign[0]}
+        if not runs:
+            return {"outcome": "never ran"}
+    return {"outcome": "done"}
+
+
+def _foreign(context: MigrationContext, token: list[int]) -> str | None:
+    """The database that env.py connected to, where it does not bear the mark; else None."""
+    connection = context.connection
+    if connection is None:
+        return "none: it runs offline"
+    if connection.dialect.name == "postgresql":
+        query = _FIND_MARK.format(*token)
+        if connection.exec_driver_sql(query).scalar():
+            return None
+    return connection.engine.url.set(password=None, query={}).render_as_string()
+
+
+def _config(job: dict[str, Any]) -> Config:
+    from alembic.config import Config
+
+    os.chdir(job["directory"])
+    sys.path[:] = job["path"]
+    config = Config(
+        job["ini"],
+        toml_file=job["toml"],
+        ini_section=job["ini_section"],
+        cmd_opts=Namespace(x=job["x"]),
+    )
+    for section, options in job["sections"].items():
+        for name, value in options.items():
+            config.set_section_option(section, name, value)
+    if "url" in job:
+        config.set_main_option("sqlalchemy.url", job["url"].replace("%", "%%"))
+    return config
+
+
+if __name__ == "__main__":
+    main()
