@@ -56,7 +56,9 @@ def run_registration(alembic: str) -> Result:
         pin = render_requirement("alembic", alembic)
         with _environment(Path(sys.executable), f"alembic-{alembic}", str(wheel), pin) as inside:
             variables = {"INDEX_OPS_TEST_PYTHON": str(inside)}
-            return _run_tests(title, Path(sys.executable), ["-n", "2", "tests/registration"], variables)
+            return _run_tests(
+                title, Path(sys.executable), ["-n", "2", "tests/registration"], variables
+            )
     except Broken as broken:
         return Result(title, "failed", str(broken))
 
