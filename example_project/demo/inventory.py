@@ -1,8 +1,12 @@
 """Which indexes the application declares, and which of them the database has."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from sqlalchemy import Connection, Index, MetaData, UniqueConstraint, text
+
+from alembic_index_ops import ObservedIndex, read_indexes
 
 
 @dataclass(frozen=True, order=True)
@@ -10,16 +14,6 @@ class IndexName:
     schema: str
     table: str
     index: str
-
-
-@dataclass(frozen=True)
-class StoredIndex:
-    """`definition` begins with the access method, `size` is as `pg_size_pretty` writes it."""
-
-    name: IndexName
-    definition: str
-    size: str
-    usable: bool
 
 
 @dataclass(frozen=True)
@@ -32,22 +26,6 @@ class Build:
     phase: str
     done: float | None
 
-    @property
-    def wanted(self) -> str:
-        """The name that the index will bear; until it is verified it goes by another."""
-        return self.index.partition("_building_")[0]
-
-
-STORED = text("""
-    SELECT n.nspname, t.relname, c.relname,
-           pg_get_indexdef(c.oid), pg_size_pretty(pg_relation_size(c.oid)),
-           i.indisvalid AND i.indisready AND i.indislive
-    FROM pg_index AS i
-    JOIN pg_class AS c ON c.oid = i.indexrelid
-    JOIN pg_class AS t ON t.oid = i.indrelid
-    JOIN pg_namespace AS n ON n.oid = t.relnamespace
-    WHERE n.nspname = ANY (:schemas)
-""")
 
 VALID = text("""
     SELECT n.nspname, t.relname, c.relname
@@ -55,7 +33,7 @@ VALID = text("""
     JOIN pg_class AS c ON c.oid = i.indexrelid
     JOIN pg_class AS t ON t.oid = i.indrelid
     JOIN pg_namespace AS n ON n.oid = t.relnamespace
-    WHERE n.nspname = ANY (:schemas) AND i.indisvalid
+    WHERE i.indisvalid
 """)
 
 BUILDING = text("""
@@ -78,20 +56,33 @@ def declared_indexes(metadata: MetaData) -> list[IndexName]:
     )
 
 
-def read_stored(connection: Connection, schemas: list[str]) -> dict[IndexName, StoredIndex]:
-    """Every index in the schemas, primary keys too."""
-    rows = connection.execute(STORED, {"schemas": schemas})
-    names = {IndexName(*row[:3]): row for row in rows}
+def read_stored(connection: Connection) -> dict[IndexName, ObservedIndex]:
+    """Every index of the database, with its definition, size and state."""
     return {
-        name: StoredIndex(name, definition.partition(" USING ")[2], size, usable)
-        for name, (*_, definition, size, usable) in names.items()
+        IndexName(index.schema, index.table, index.name): index
+        for index in read_indexes(connection)
     }
 
 
-def read_valid(connection: Connection, schemas: list[str]) -> set[IndexName]:
-    """Only names, and no deparsing: asked many times while a migration runs."""
-    return {IndexName(*row) for row in connection.execute(VALID, {"schemas": schemas})}
+def read_valid(connection: Connection) -> set[IndexName]:
+    """Only names, and nothing that a lock could hold up: asked often while a migration runs."""
+    return {IndexName(*row) for row in connection.execute(VALID)}
 
 
 def read_builds(connection: Connection) -> list[Build]:
     return [Build(*row) for row in connection.execute(BUILDING)]
+
+
+def final_name(build: Build, wanted: Iterable[IndexName]) -> str:
+    """The name that the index will bear; until it is verified it goes by one that begins alike."""
+    aside, building, _ = build.index.partition("_building_")
+    names = [name.index for name in wanted if name.table == build.table]
+    if not building or not names:
+        return build.index
+    return max(names, key=lambda name: (_same_beginning(name, aside), -len(name)))
+
+
+def _same_beginning(one: str, other: str) -> int:
+    """How many characters two names share from the left."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

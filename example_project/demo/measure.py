@@ -86,4 +86,5 @@ def plan_nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def row_count(node: dict[str, Any], counter: str) -> int:
     """A counter of a plan node over all its loops; the server reports it per loop."""
     per_loop: float = node.get(counter, 0)
-    return round(per_loop * node["Actual Loops"])
+    loops: float = node["Actual Loops"]
+    return round(per_loop * loops)

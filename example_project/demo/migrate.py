@@ -42,13 +42,13 @@ def run_upgrade(url: URL, revision: str, on_wait: Callable[[], None] | None = No
             raise MigrationFailed(output.read())
 
 
-def look(engine: Engine, schemas: list[str]) -> tuple[set[IndexName], list[Build]]:
+def look(engine: Engine) -> tuple[set[IndexName], list[Build]]:
     """The valid indexes and the running builds, without holding up a build.
 
     A concurrent build waits for old snapshots, so this one is given back at once.
     """
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        return read_valid(connection, schemas), read_builds(connection)
+        return read_valid(connection), read_builds(connection)
 
 
 def _is_running(process: "subprocess.Popen[bytes]") -> bool:

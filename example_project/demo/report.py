@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from example_project.demo.inventory import IndexName, StoredIndex
+from alembic_index_ops import ObservedIndex, describe_key
+from example_project.demo.inventory import IndexName
 from example_project.demo.measure import Measurement
 from example_project.demo.pattern import Claim, Document, Pattern
 from example_project.demo.screen import Column, Table
@@ -26,7 +27,7 @@ PATTERN_COLUMNS = (
 
 
 def index_table(
-    schema: str, wanted: Sequence[IndexName], stored: dict[IndexName, StoredIndex]
+    schema: str, wanted: Sequence[IndexName], stored: dict[IndexName, ObservedIndex]
 ) -> Table:
     rows = []
     for name in wanted:
@@ -34,12 +35,30 @@ def index_table(
         if index is None:
             rows.append((name.table, name.index, "", "MISSING"))
         else:
+            kilobytes = f"{index.size / 1024:,.0f} kB"
             valid = "yes" if index.usable else "INVALID"
-            rows.append((name.table, f"{name.index}\n  {index.definition}", index.size, valid))
+            rows.append((name.table, f"{name.index}\n  {definition(index)}", kilobytes, valid))
     return Table(f"Indexes of {schema}", INDEX_COLUMNS, rows)
 
 
-def unusable(wanted: Sequence[IndexName], stored: dict[IndexName, StoredIndex]) -> list[IndexName]:
+def definition(index: ObservedIndex) -> str:
+    """What the index is, and which revision built or adopted it, as its comment says."""
+    spec = index.spec
+    parts = [f"({', '.join(map(describe_key, spec.key_columns))})"]
+    if spec.unique:
+        parts.insert(0, "UNIQUE")
+    if spec.included_columns:
+        parts.append(f"INCLUDE ({', '.join(spec.included_columns)})")
+    if spec.predicate:
+        parts.append(f"WHERE {spec.predicate}")
+    comments = (index.comment or "").splitlines()
+    tags = [line.removeprefix("alembic_index_ops: ") for line in comments]
+    return ", ".join([" ".join(parts), *tags])
+
+
+def unusable(
+    wanted: Sequence[IndexName], stored: dict[IndexName, ObservedIndex]
+) -> list[IndexName]:
     """The declared indexes that are missing, or there but not valid."""
     return [name for name in wanted if name not in stored or not stored[name].usable]
 

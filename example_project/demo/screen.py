@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Protocol
 
-from example_project.demo.inventory import Build, IndexName
+from example_project.demo.inventory import Build, IndexName, final_name
 
 WIDTH = 100
 
@@ -76,13 +76,14 @@ class PlainProgress:
         self.announced: set[str] = set()
 
     def update(self, valid: set[IndexName], builds: Sequence[Build]) -> None:
+        for name in [name for name in self.missing if name in valid]:
+            self.missing.remove(name)
+            self.screen.say(f"  valid     {name.schema}.{name.table}  {name.index}")
         for build in builds:
             if build.index not in self.announced:
                 self.announced.add(build.index)
-                self.screen.say(f"  building: {build.schema}.{build.table}  {build.wanted}")
-        for name in [name for name in self.missing if name in valid]:
-            self.missing.remove(name)
-            self.screen.say(f"  valid: {name.schema}.{name.table}  {name.index}")
+                index = final_name(build, self.missing)
+                self.screen.say(f"  building  {build.schema}.{build.table}  {index}")
 
 
 def _plain_line(cells: Sequence[str], columns: Sequence[Column]) -> str:

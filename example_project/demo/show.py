@@ -28,7 +28,7 @@ def run_show(screen: Screen, url: URL, rows: int) -> bool:
     try:
         with engine.connect() as connection:
             version = connection.exec_driver_sql("SHOW server_version").scalar_one()
-        screen.say(f"PostgreSQL {version} at {shown(url)}")
+        screen.say(f"PostgreSQL {version}\n{shown(url)}")
 
         with step(screen, f"alembic upgrade {TABLES}: the tables"):
             run_upgrade(url, TABLES)
@@ -56,14 +56,14 @@ def run_show(screen: Screen, url: URL, rows: int) -> bool:
 
 def migrate_to_head(screen: Screen, engine: Engine) -> None:
     with screen.progress(WANTED) as progress:
-        run_upgrade(engine.url, "head", lambda: progress.update(*look(engine, SCHEMAS)))
-        progress.update(*look(engine, SCHEMAS))
+        run_upgrade(engine.url, "head", lambda: progress.update(*look(engine)))
+        progress.update(*look(engine))
 
 
 def show_indexes(screen: Screen, engine: Engine) -> list[str]:
     """Show every declared index; returns a line for each that is missing or not valid."""
     with engine.connect() as connection:
-        stored = read_stored(connection, SCHEMAS)
+        stored = read_stored(connection)
     for schema in SCHEMAS:
         names = [name for name in WANTED if name.schema == schema]
         screen.show(index_table(schema, names, stored))

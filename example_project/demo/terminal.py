@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table as Grid
 
-from example_project.demo.inventory import Build, IndexName
+from example_project.demo.inventory import Build, IndexName, final_name
 from example_project.demo.screen import WIDTH, Table
 
 
@@ -61,10 +61,12 @@ class TerminalProgress:
 
     def update(self, valid: set[IndexName], builds: Sequence[Build]) -> None:
         for schema, task in self.tasks.items():
-            now = ", ".join(describe(build) for build in builds if build.schema == schema)
-            self.bars.update(task, completed=len(self.wanted[schema] & valid), now=now)
+            missing = self.wanted[schema] - valid
+            now = [describe(build, missing) for build in builds if build.schema == schema]
+            done = len(self.wanted[schema]) - len(missing)
+            self.bars.update(task, completed=done, now=", ".join(now))
 
 
-def describe(build: Build) -> str:
+def describe(build: Build, missing: set[IndexName]) -> str:
     share = "" if build.done is None else f" {build.done:.0%}"
-    return f"{build.wanted}: {build.phase}{share}"
+    return f"{final_name(build, missing)}: {build.phase}{share}"

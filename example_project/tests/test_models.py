@@ -1,11 +1,12 @@
 """The models are the list of indexes; the database has to have every one of them."""
 
 from example_project.models import Base
+from pytest_index_assert import AssertIndexes, AssertNoIndex
 
 
-def test_every_declared_index_is_there(assert_indexes):
+def test_every_declared_index_is_there(assert_indexes: AssertIndexes) -> None:
     assert_indexes(Base.metadata)
 
 
-def test_an_ascending_index_is_no_substitute(assert_no_index):
+def test_an_ascending_index_is_no_substitute(assert_no_index: AssertNoIndex) -> None:
     assert_no_index("content_jobs", "org_id", "created_at", schema="saas")
