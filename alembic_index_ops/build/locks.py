@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from alembic_index_ops.catalog.session import (
@@ -124,8 +124,9 @@ def table_busy(connection: Connection, table: Table, budget: float) -> LockTimeo
     """The error for a table whose lock was not to be had; says what holds it."""
     holders = _holders(
         connection,
-        "l.relation = CAST(CAST(:table AS bigint) AS oid) AND l.mode IN ('ShareUpdateExclusiveLock',"
-        " 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')",
+        "l.relation = CAST(CAST(:table AS bigint) AS oid) AND l.mode IN"
+        " ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',"
+        " 'ExclusiveLock', 'AccessExclusiveLock')",
         table=table.oid,
     )
     building = [
@@ -162,15 +163,13 @@ def _holders(connection: Connection, which: str, **values: object) -> str:
 def _unlock(connection: Connection, key: dict[str, int]) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
-    try:
+    # Where the connection is gone, the lock is gone with it.
+    with suppress(SQLAlchemyError):
         read(
             connection,
             "SELECT pg_advisory_unlock(CAST(:class AS integer), CAST(:table AS integer))",
             **key,
         )
-    except SQLAlchemyError:
-        # The connection is gone, and the lock with it.
-        pass
 
 
 def _signed(oid: int) -> int:

@@ -25,9 +25,9 @@ def aside_names(spec: IndexSpec) -> Iterator[str]:
         attempt += 1
 
 
-def replaced_name(index_name: str, oid: int) -> str:
+def replaced_name(index_name: str, distinction: object) -> str:
     """The name for an index that is moved out of its name, to be dropped."""
-    return f"{stem(index_name)}_{_REPLACED}_{digest(oid)}"
+    return f"{stem(index_name)}_{_REPLACED}_{digest(distinction)}"
 
 
 def is_aside(name: str) -> bool:

@@ -114,7 +114,9 @@ def plan_drop(name: str, state: State, revision: Revision | None) -> DropPlan:
         return DropPlan(nearest=tuple(nearest), debris=debris)
     index = state.named(name)
     if index is None:
-        raise DropRefusedError(foreign(name, state.table, state.holder, "it is left alone; correct the operation"))
+        raise DropRefusedError(
+            foreign(name, state.table, state.holder, "it is left alone; correct the operation")
+        )
     refuse_dropping(index, state.table)
     if revision is not None and not revision.upgrade:
         tags = parse_comment(index.comment)

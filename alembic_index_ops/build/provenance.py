@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-_BUILT = "alembic_index_ops: built by "
-_ADOPTED = "alembic_index_ops: adopted by "
+BUILT_BY = "alembic_index_ops: built by "
+ADOPTED_BY = "alembic_index_ops: adopted by "
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class Provenance:
         """The comment as it is stored; None for none."""
         lines = [] if self.comment is None else [self.comment]
         if self.built_by is not None:
-            lines.append(_BUILT + self.built_by)
-        lines += [_ADOPTED + revision for revision in self.adopted_by]
+            lines.append(BUILT_BY + self.built_by)
+        lines += [ADOPTED_BY + revision for revision in self.adopted_by]
         return "\n".join(lines) or None
 
     def adopt(self, revision: str) -> Provenance:
@@ -50,10 +50,10 @@ def parse_comment(comment: str | None) -> Provenance:
     built_by = None
     adopted_by: list[str] = []
     for line in () if comment is None else comment.split("\n"):
-        if line.startswith(_BUILT):
-            built_by = line[len(_BUILT) :]
-        elif line.startswith(_ADOPTED):
-            adopted_by.append(line[len(_ADOPTED) :])
+        if line.startswith(BUILT_BY):
+            built_by = line[len(BUILT_BY) :]
+        elif line.startswith(ADOPTED_BY):
+            adopted_by.append(line[len(ADOPTED_BY) :])
         else:
             own.append(line)
     return Provenance("\n".join(own) if own else None, built_by, tuple(adopted_by))

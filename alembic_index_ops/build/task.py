@@ -35,7 +35,7 @@ class Task:
 
     def tell(self, event: type[Event], **facts: object) -> None:
         """Report an event of this index."""
-        self.report(event(self.name, str(self.table), **facts))  # type: ignore[arg-type]
+        self.report(event(self.name, str(self.table), **facts))
 
     def read_state(self) -> State:
         """The table's indexes, and who has the name."""

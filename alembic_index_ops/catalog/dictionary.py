@@ -19,6 +19,7 @@ class Dictionary:
     """What a result's numbers mean; they are text here, as in JSON and in the vectors.
 
     `columns`: table -> names, types and collations by attribute number less one.
+    `domains`: domain -> the type below it, which may be another domain.
     `classes`: operator class -> name, schema, whether it is the default for its input type,
     access method, input type. `collations`: collation -> name, schema.
     """
@@ -26,10 +27,12 @@ class Dictionary:
     def __init__(
         self,
         columns: dict[str, tuple[list[str], list[str], list[str]]],
+        domains: dict[str, str] | None,
         classes: dict[str, tuple[str, str, bool, str, str]],
         collations: dict[str, tuple[str, str]] | None,
     ) -> None:
         self._columns = columns
+        self._domains = domains or {}
         self._classes = classes
         self._collations = collations or {}
         self._defaults = {
@@ -79,8 +82,11 @@ class Dictionary:
     ) -> QualifiedName | None:
         """None for the default: the class marked so, unless the type has a default of its own."""
         name, schema, default, method, input_type = self._classes[oid]
-        # varchar has no operator classes; it uses those of text.
-        own_type = _TEXT if column_type == _VARCHAR else column_type
+        own_type = column_type
+        while own_type in self._domains:
+            own_type = self._domains[own_type]
+        if own_type == _VARCHAR:  # it has no operator classes and uses those of text
+            own_type = _TEXT
         if (
             default
             and not named

@@ -51,6 +51,8 @@ SELECT
         json_agg(attcollation ORDER BY attnum)) AS columns
       FROM pg_catalog.pg_attribute
       WHERE attnum > 0 AND attrelid IN (SELECT indrelid FROM target) GROUP BY attrelid) a),
+    'domains', (SELECT json_object_agg(oid, typbasetype) FROM pg_catalog.pg_type
+      WHERE typtype = 'd'),
     'classes', (SELECT json_object_agg(
         o.oid, json_build_array(o.opcname, n.nspname, o.opcdefault, o.opcmethod, o.opcintype))
       FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_namespace n ON n.oid = o.opcnamespace),
@@ -208,7 +210,7 @@ def read_indexes(
     if not rows:
         return ()
     dictionary = Dictionary(**json.loads(rows[0][-1]))
-    observed = [ObservedIndex(*row[:-1], dictionary) for row in rows]
+    observed = [ObservedIndex._make((*row[:-1], dictionary)) for row in rows]
     observed.sort(key=attrgetter("schema", "table", "name"))
     return tuple(observed)
 
@@ -217,6 +219,4 @@ def _query(connection: Connection, which: str) -> str:
     version = connection.dialect.server_version_info or (14,)
     # indnullsnotdistinct is 15+.
     nulls_not_distinct = "i.indnullsnotdistinct" if version >= (15,) else "false"
-    return _READ.format(
-        which=which, nulls_not_distinct=nulls_not_distinct, parameters=_PARAMETERS
-    )
+    return _READ.format(which=which, nulls_not_distinct=nulls_not_distinct, parameters=_PARAMETERS)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
     from sqlalchemy.exc import DBAPIError
 
 
@@ -20,7 +20,7 @@ _SAVEPOINT = (
 )
 
 
-def read(connection: Connection, sql: str, **values: object) -> Sequence[Row[Any]]:
+def read(connection: Connection, sql: str, **values: object) -> Sequence[Any]:
     """Run a query of ours with bound values; all its rows."""
     from sqlalchemy import text
 
@@ -137,7 +137,5 @@ def _quietly(connection: Connection, *statements: str) -> None:
 def _suppressed() -> Iterator[None]:
     from sqlalchemy.exc import SQLAlchemyError
 
-    try:
+    with suppress(SQLAlchemyError):
         yield
-    except SQLAlchemyError:
-        pass

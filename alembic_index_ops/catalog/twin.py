@@ -59,16 +59,16 @@ def normalise(
             )
             for position in asked:
                 current = result[position]
-                clone = replace(
-                    current, schema="pg_temp", name=f"i{position}", tablespace=None
-                )
+                clone = replace(current, schema="pg_temp", name=f"i{position}", tablespace=None)
                 run(connection, render_create(clone))
             oid = read(
                 connection,
                 "SELECT CAST(to_regclass(:name) AS oid)",
                 name=f"pg_temp.{quote(table.name)}",
             )[0][0]
-            observed = {index.name: index.spec for index in read_indexes(connection, table_oids=[oid])}
+            observed = {
+                index.name: index.spec for index in read_indexes(connection, table_oids=[oid])
+            }
     except DBAPIError as error:
         raise _explain(error, current, table) from error
     for position in asked:

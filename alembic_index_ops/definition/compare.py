@@ -46,8 +46,11 @@ def compare_definitions(
                 Difference(f"key column {position}", describe_key(left), describe_key(right))
             )
     # INCLUDE is a set to every query; its order changes nothing that can be seen.
-    check("included columns", tuple(sorted(wanted.included_columns)),
-          tuple(sorted(found.included_columns)))
+    check(
+        "included columns",
+        tuple(sorted(wanted.included_columns)),
+        tuple(sorted(found.included_columns)),
+    )
     if normalised or (wanted.predicate is None) != (found.predicate is None):
         check("predicate", wanted.predicate, found.predicate)
     check("nulls not distinct", wanted.nulls_not_distinct, found.nulls_not_distinct)
@@ -94,7 +97,5 @@ def _words(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ", ".join(
-            "=".join(item) if isinstance(item, tuple) else str(item) for item in value
-        )
+        return ", ".join("=".join(item) if isinstance(item, tuple) else str(item) for item in value)
     return str(value)

@@ -62,9 +62,7 @@ def render_column(column: KeyColumn) -> str:
     if column.operator_class is not None:
         options.append(f"operator_class={_name(column.operator_class)}")
     if column.operator_class_parameters:
-        options.append(
-            f"operator_class_parameters={_mapping(column.operator_class_parameters)}"
-        )
+        options.append(f"operator_class_parameters={_mapping(column.operator_class_parameters)}")
     if column.collation is not None:
         options.append(f"collation={_name(column.collation)}")
     return f"key({', '.join(options)})"

@@ -1,3 +1,55 @@
-"""stub while under construction"""
-def create_offline(c,o): raise NotImplementedError
-def drop_offline(c,o): raise NotImplementedError
+"""Our operations with `--sql`: the script into the output, around Alembic's COMMIT and BEGIN."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alembic_index_ops.build.script import (
+    Script,
+    render_create_script,
+    render_drop_script,
+    render_release,
+)
+from alembic_index_ops.migration.ops import CreateConcurrentIndexOp, DropConcurrentIndexOp
+from alembic_index_ops.migration.revision import running_revision
+from alembic_index_ops.migration.transactions import after_stamp
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
+
+
+def create_offline(context: MigrationContext, operation: CreateConcurrentIndexOp) -> None:
+    """Write the script that creates the index."""
+    script = render_create_script(
+        operation.spec,
+        running_revision(),
+        operation.comment,
+        concurrently=operation.concurrently is not False,
+    )
+    _write(context, script)
+
+
+def drop_offline(context: MigrationContext, operation: DropConcurrentIndexOp) -> None:
+    """Write the script that drops the index, and after the stamp the one for its tags."""
+    name, table, schema = operation.index_name, operation.table_name, operation.schema
+    revision = running_revision()
+    script = render_drop_script(
+        name, table, schema, revision, concurrently=operation.concurrently is not False
+    )
+    _write(context, script)
+    if revision is not None and not revision.upgrade:
+        release = render_release(name, table, schema, revision)
+        after_stamp(context, lambda stamping: _output(stamping, release))
+
+
+def _write(context: MigrationContext, script: Script) -> None:
+    if script.outside:
+        with context.autocommit_block():
+            for statement in script.outside:
+                _output(context, statement)
+    for statement in script.inside:
+        _output(context, statement)
+
+
+def _output(context: MigrationContext, statement: str) -> None:
+    context.impl.static_output(f"{statement};")

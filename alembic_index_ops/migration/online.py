@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alembic_index_ops.build.create import run_create, run_create_inside
+from alembic_index_ops.build.at_once import run_create_inside
+from alembic_index_ops.build.create import run_create
 from alembic_index_ops.build.drop import release_tags, run_drop, run_drop_inside
 from alembic_index_ops.build.place import created_in_this_transaction, has_unstamped_writes
 from alembic_index_ops.build.plan import Revision
@@ -63,14 +64,12 @@ def drop_online(context: MigrationContext, operation: DropConcurrentIndexOp) -> 
         after_stamp(
             context,
             lambda stamping: release_tags(
-                Task(stamping, table, name, revision, settings, log_event)
+                Task(bound(stamping), table, name, revision, settings, log_event)
             ),
         )
 
 
-def read_settings(
-    context: MigrationContext, label: str, arguments: dict[str, object]
-) -> Settings:
+def read_settings(context: MigrationContext, label: str, arguments: dict[str, object]) -> Settings:
     """Settings from `alembic -x index_ops.*`, the operation, env.py and the defaults."""
     environment = context.environment_context
     typed = environment.get_x_argument(as_dictionary=True) if environment is not None else {}

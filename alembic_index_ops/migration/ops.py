@@ -222,9 +222,7 @@ _OUR_SPELLING = {
 }
 
 
-def _how_to_build(
-    label: str, options: dict[str, Any]
-) -> tuple[Concurrently, dict[str, object]]:
+def _how_to_build(label: str, options: dict[str, Any]) -> tuple[Concurrently, dict[str, object]]:
     concurrently = options.pop("concurrently", "auto")
     if concurrently not in ("auto", True, False):
         raise ArgumentError(f'{label}: concurrently is "auto", True or False, not {concurrently!r}')

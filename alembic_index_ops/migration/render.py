@@ -33,5 +33,3 @@ def render_drop_op(context: Any, operation: DropConcurrentIndexOp) -> str:
 
 def _prefix(context: Any) -> str:
     return context.opts.get("alembic_module_prefix") or ""
-
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from alembic_index_ops.definition.spec import IndexSpec, KeyColumn
 from alembic_index_ops.definition.sql import qualified, quote
 from alembic_index_ops.events import logger

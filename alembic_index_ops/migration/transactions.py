@@ -54,14 +54,14 @@ def bound(context: MigrationContext) -> Connection:
     return connection
 
 
-def after_stamp(context: MigrationContext, action: Callable[[Connection], None]) -> None:
+def after_stamp(context: MigrationContext, action: Callable[[MigrationContext], None]) -> None:
     """Run `action` once, in the transaction that stamps the running revision."""
 
     def callback(*, ctx: MigrationContext, **_: Any) -> None:
         ctx.on_version_apply_callbacks = tuple(
             other for other in ctx.on_version_apply_callbacks if other is not callback
         )
-        action(bound(ctx))
+        action(ctx)
 
     context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, callback)
 

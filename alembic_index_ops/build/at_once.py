@@ -1,0 +1,108 @@
+"""Building in one transaction: new tables, tiny ones, and where the revision asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from alembic_index_ops.build.failures import build_failure
+from alembic_index_ops.build.locks import DEADLOCK, LOCK_NOT_AVAILABLE, milliseconds
+from alembic_index_ops.build.name import JudgeAgain, debris_names, give_name, settle
+from alembic_index_ops.build.naming import replaced_name
+from alembic_index_ops.build.place import SMALL_BYTES, read_size
+from alembic_index_ops.build.plan import CreatePlan, plan_create, tags_of_new
+from alembic_index_ops.build.task import Task
+from alembic_index_ops.catalog.session import run, settings, sqlstate, transaction
+from alembic_index_ops.catalog.tree import read_descendants
+from alembic_index_ops.definition.compare import compare_definitions
+from alembic_index_ops.definition.sql import qualified, render_comment, render_create, render_rename
+from alembic_index_ops.errors import VerificationError
+from alembic_index_ops.events import BuiltAtOnce, Corpse
+
+if TYPE_CHECKING:
+    from alembic_index_ops.definition.spec import IndexSpec
+
+
+def run_create_inside(task: Task, wished: IndexSpec, comment: str | None, reason: str) -> None:
+    """Create the index in the transaction that is open, or in one of its own, at once.
+
+    The table is locked against writers until that transaction ends.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    connection = task.connection
+    try:
+        with (
+            settings(connection, lock_timeout=milliseconds(task.settings.lock_timeout)),
+            transaction(connection),
+        ):
+            plan = plan_create(wished, task.read_state(), task.revision, task.comparing(wished))
+            if settle(task, plan):
+                return
+            corpse = plan.corpse
+            if corpse is not None:
+                task.tell(Corpse, state=corpse.state)
+            if plan.take is not None:
+                give_name(task, plan.take, plan, comment)
+            else:
+                if corpse is not None:
+                    run(
+                        connection,
+                        render_rename(
+                            corpse.name, task.table.schema, replaced_name(corpse.name, corpse.oid)
+                        ),
+                    )
+                _build(task, wished, plan, comment)
+            for name in debris_names(plan):
+                run(connection, f"DROP INDEX {qualified(name, task.table.schema)}")
+    except JudgeAgain as again:
+        raise build_failure(task, again.cause, "Nothing was changed.") from again.cause
+    except DBAPIError as error:
+        raise build_failure(task, error, "Nothing was changed.") from error
+    task.tell(BuiltAtOnce, reason=reason)
+
+
+def build_small(task: Task, wished: IndexSpec, plan: CreatePlan, comment: str | None) -> bool:
+    """Build under a SHARE lock that is free this instant; False where that cannot be."""
+    from sqlalchemy.exc import DBAPIError
+
+    connection, table = task.connection, task.table
+    if read_size(connection, table) > SMALL_BYTES:
+        return False
+    try:
+        with transaction(connection):
+            run(connection, f"LOCK TABLE {table} IN SHARE MODE NOWAIT")
+            if read_size(connection, table) > SMALL_BYTES:
+                return False
+            _build(task, wished, plan, comment)
+    except DBAPIError as error:
+        if sqlstate(error) in (LOCK_NOT_AVAILABLE, DEADLOCK):
+            return False
+        raise
+    return True
+
+
+def _build(task: Task, wished: IndexSpec, plan: CreatePlan, comment: str | None) -> None:
+    run(task.connection, render_create(wished))
+    tags = tags_of_new(comment, task.revision, plan.corpse).render()
+    if tags is not None:
+        run(task.connection, render_comment(wished.name, task.table.schema, tags))
+    if task.table.partitioned:
+        _verify_leaves(task, wished)
+
+
+def _verify_leaves(task: Task, wished: IndexSpec) -> None:
+    """PostgreSQL attaches an ASC index of a partition under a DESC parent: look at each leaf."""
+    for leaf in read_descendants(task.connection, task.name, task.table.schema):
+        differences = compare_definitions(
+            replace(wished, storage_parameters=leaf.spec.storage_parameters),
+            leaf.spec,
+            normalised=False,
+        )
+        if differences:
+            raise VerificationError(
+                f'index "{task.name}" on {task.table}: PostgreSQL would attach index "{leaf.name}"'
+                f' of partition "{leaf.schema}"."{leaf.table}", which differs:'
+                f" {'; '.join(map(str, differences))}. Nothing was changed; drop or replace that"
+                " index, then run the migration again."
+            )

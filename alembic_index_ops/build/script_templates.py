@@ -1,0 +1,126 @@
+"""The PL/pgSQL of the scripts: bodies of DO blocks, to be filled in by script.py."""
+
+DECLARE = """DECLARE
+  index_name text := {index};
+  on_table oid := to_regclass({table});
+  in_schema text := (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = on_table);
+  current oid := (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = index_name AND n.nspname = in_schema);
+  lines text[] := string_to_array(obj_description(current, 'pg_class'), E'\\n');
+BEGIN
+  IF on_table IS NULL THEN
+    RAISE EXCEPTION 'table % does not exist', {table};
+  END IF;
+{body}
+END"""
+
+# What makes two indexes the same definition, as one text.
+_FINGERPRINT = """(SELECT ROW(
+        c.relam, i.indisunique, i.indnkeyatts, i.indoption, i.indclass, i.indcollation,
+        to_jsonb(i) -> 'indnullsnotdistinct', c.reloptions,
+        pg_get_expr(i.indpred, i.indrelid),
+        ARRAY(SELECT pg_get_indexdef(i.indexrelid, n, false) FROM generate_series(1, i.indnatts) n),
+        ARRAY(SELECT a.attoptions::text FROM pg_attribute a
+          WHERE a.attrelid = i.indexrelid ORDER BY a.attnum))::text
+      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indexrelid = {index})"""
+
+_IS_OURS = """IF NOT EXISTS (SELECT FROM pg_index
+      WHERE indexrelid = current AND indrelid = on_table) THEN
+      RAISE EXCEPTION '"%" is no index of this table; nothing was changed', index_name;
+    END IF;"""
+
+JUDGE_CURRENT = (
+    """  IF current IS NOT NULL THEN
+    """
+    + _IS_OURS
+    + """
+    IF NOT (SELECT indisvalid AND indisready AND indislive FROM pg_index WHERE indexrelid = current)
+    THEN
+      RAISE EXCEPTION 'index "%" is INVALID: an earlier build or drop was cut off', index_name
+        USING HINT = format('DROP INDEX CONCURRENTLY %I.%I; then run this script again.',
+          in_schema, index_name);
+    END IF;
+    {create_twin}
+    IF """
+    + _FINGERPRINT.format(index="to_regclass('pg_temp.index_ops_twin')")
+    + """
+      IS DISTINCT FROM """
+    + _FINGERPRINT.format(index="current")
+    + """ THEN
+      RAISE EXCEPTION 'index "%" has another definition: %', index_name, pg_get_indexdef(current)
+        USING HINT = 'Drop it, or give the new index another name.';
+    END IF;
+    {drop_twin}
+    {if_same}
+  ELSE
+    {if_absent}
+  END IF;"""
+)
+
+NAME = (
+    """  current := (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = {aside} AND n.nspname = in_schema);
+  IF current IS NULL OR NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = current
+    AND indrelid = on_table AND indisvalid AND indisready AND indislive) THEN
+    RAISE EXCEPTION 'index "%" was not built: "%" is missing or INVALID', index_name, {aside}
+      USING HINT = 'Run this script again.';
+  END IF;
+  {create_twin}
+  IF """
+    + _FINGERPRINT.format(index="to_regclass('pg_temp.index_ops_twin')")
+    + """
+      IS DISTINCT FROM """
+    + _FINGERPRINT.format(index="current")
+    + """ THEN
+    RAISE EXCEPTION 'index "%" was not built as asked: %', index_name, pg_get_indexdef(current);
+  END IF;
+  {drop_twin}
+  EXECUTE format('ALTER INDEX %I.%I RENAME TO %I', in_schema, {aside}, index_name);
+  IF NOT coalesce(string_to_array(obj_description(current, 'pg_class'), E'\\n') && {ours}, false)
+    AND {comment} IS NOT NULL THEN
+    EXECUTE format('COMMENT ON INDEX %I.%I IS %L', in_schema, index_name, {comment});
+  END IF;"""
+)
+
+CHECK_PRESENT = """  IF NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = current
+    AND indrelid = on_table AND indisvalid AND indisready AND indislive) THEN
+    RAISE EXCEPTION 'index "%" is not there, or INVALID: the revision is not stamped', index_name
+      USING HINT = 'Run this script again.';
+  END IF;"""
+
+JUDGE_DROP = (
+    """  IF current IS NOT NULL THEN
+    """
+    + _IS_OURS
+    + """
+    IF EXISTS (SELECT FROM pg_constraint WHERE conindid = current AND contype IN ('p', 'u', 'x'))
+      OR (SELECT indisreplident FROM pg_index WHERE indexrelid = current) THEN
+      RAISE EXCEPTION 'index "%" serves a constraint or is the replica identity', index_name
+        USING HINT = 'Drop the constraint, or set another REPLICA IDENTITY, instead.';
+    END IF;
+    IF NOT coalesce({kept}, false) THEN
+      {drop};
+    END IF;
+  END IF;"""
+)
+
+CHECK_ABSENT = """  IF current IS NOT NULL AND NOT coalesce({kept}, false) THEN
+    RAISE EXCEPTION 'index "%" is still there: the revision is not stamped', index_name
+      USING HINT = 'Run this script again.';
+  END IF;"""
+
+RELEASE = """  IF current IS NOT NULL THEN
+    lines := array_remove(lines, {adopted_by_this});
+    IF {built_by_this} = ANY (lines) THEN
+      lines := ARRAY(
+        SELECT CASE line WHEN {built_by_this} THEN
+          {built} || substr(heir, length({adopted}) + 1) ELSE line END
+        FROM unnest(lines) WITH ORDINALITY AS l(line, n),
+          (SELECT line AS heir FROM unnest(lines) WITH ORDINALITY AS a(line, n)
+            WHERE starts_with(line, {adopted}) ORDER BY n LIMIT 1) first
+        WHERE line <> heir ORDER BY n);
+    END IF;
+    EXECUTE format('COMMENT ON INDEX %I.%I IS %L', in_schema, index_name,
+      nullif(array_to_string(lines, E'\\n'), ''));
+  END IF;"""
