@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
+from pytest_index_assert.errors import NoDatabaseError
+
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,10 +17,6 @@ if TYPE_CHECKING:
 APPLICATION_NAME = "pytest_index_assert"
 LOCK_TIMEOUT = "2s"
 CONNECT_SECONDS = 10
-
-
-class NoDatabaseError(Exception):
-    """There is no database to look at, or it may not be used; the message holds no password."""
 
 
 def parse_url(value: str | URL) -> URL:

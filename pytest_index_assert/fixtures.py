@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 
+from pytest_index_assert.errors import failing_plainly
 from pytest_index_assert.options import read_options
 
 if TYPE_CHECKING:
@@ -88,13 +89,10 @@ class IndexCatalog:
 @pytest.fixture(scope="session")
 def index_alembic_config(request: pytest.FixtureRequest) -> Config:
     """The project's Alembic configuration. Override it to configure Alembic by code."""
-    from pytest_index_assert.connection import NoDatabaseError
     from pytest_index_assert.database import find_alembic_config
 
-    try:
+    with failing_plainly():
         return find_alembic_config(read_options(request.config))
-    except NoDatabaseError as error:
-        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -103,19 +101,17 @@ def index_engine(request: pytest.FixtureRequest) -> Iterator[Any]:
 
     Override it, at any scope, with a fixture that returns an Engine, an AsyncEngine or a URL.
     """
-    from pytest_index_assert.connection import NoDatabaseError
     from pytest_index_assert.database import open_database
 
     kept = request.config.stash.setdefault(KEPT, [])
-    try:
-        with open_database(
-            read_options(request.config),
-            lambda: request.getfixturevalue("index_alembic_config"),
-            kept.append,
-        ) as engine:
-            yield engine
-    except NoDatabaseError as error:
-        pytest.fail(str(error), pytrace=False)
+    options = read_options(request.config)
+    with (
+        failing_plainly(),
+        open_database(
+            options, lambda: request.getfixturevalue("index_alembic_config"), kept.append
+        ) as engine,
+    ):
+        yield engine
 
 
 @pytest.fixture

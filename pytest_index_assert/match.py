@@ -83,7 +83,7 @@ def same_definition(
     `exact` is the definition itself, `equivalent` also the whole key order reversed, which a
     btree serves by walking backwards.
     """
-    wanted = _blind(requirement, wanted, found)
+    found = _blind(requirement, wanted, found)
     if not compare_definitions(wanted, found, normalised=normalised):
         return "exact"
     if requirement.match == "exact" or wanted.access_method != "btree":
@@ -99,7 +99,7 @@ def _compare(
     level = same_definition(requirement, wanted, index.spec)
     differences: tuple[Difference, ...] = ()
     if level is None:
-        differences = compare_definitions(_blind(requirement, wanted, index.spec), index.spec)
+        differences = compare_definitions(wanted, _blind(requirement, wanted, index.spec))
     if name is not None and index.name != name:
         level = None
         differences = (Difference("name", name, index.name), *differences)
@@ -119,11 +119,13 @@ def _leaf_faults(
 
 
 def _blind(requirement: Requirement, wanted: IndexSpec, found: IndexSpec) -> IndexSpec:
-    """`wanted`, agreeing with `found` in everything that was not asked for."""
-    wanted = replace(wanted, storage_parameters=found.storage_parameters, tablespace=None)
+    """`found`, agreeing with `wanted` in everything that was not asked for."""
+    found = replace(
+        found, storage_parameters=wanted.storage_parameters, tablespace=wanted.tablespace
+    )
     if requirement.unique is None:
-        return replace(wanted, unique=found.unique, nulls_not_distinct=found.nulls_not_distinct)
-    return wanted
+        return replace(found, unique=wanted.unique, nulls_not_distinct=wanted.nulls_not_distinct)
+    return found
 
 
 def _reversed(spec: IndexSpec) -> IndexSpec:

@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_index_assert.connection import NoDatabaseError, open_engine, shown, without_secrets
+from pytest_index_assert.connection import open_engine, shown, without_secrets
+from pytest_index_assert.errors import NoDatabaseError
 from pytest_index_assert.options import Options
 
 if TYPE_CHECKING:

@@ -105,7 +105,9 @@ def _config(job: dict[str, Any]) -> Config:
     )
     for section, options in job["sections"].items():
         for name, value in options.items():
-            config.set_section_option(section, name, value)
+            # What the file says is there already, and not all of it can be set.
+            if config.file_config.get(section, name, raw=True, fallback=None) != value:
+                config.set_section_option(section, name, value)
     if "url" in job:
         config.set_main_option("sqlalchemy.url", job["url"].replace("%", "%%"))
     return config

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from alembic_index_ops import ArgumentError, IndexSpec, KeyColumn, define_index, describe_key
+from pytest_index_assert.errors import RequirementError
 
 Match = Literal["exact", "equivalent"]
 
@@ -16,10 +17,6 @@ _DEFINITION = ("include", "unique", "using", "where", "nulls_not_distinct")
 _KEYWORDS = ("schema", "name", *_DEFINITION, "match", "reason")
 _QUERY_SHAPE = ("eq", "range", "order_by", "query_where", "index_only")
 _NAME_BYTES = 63
-
-
-class RequirementError(ValueError):
-    """A requirement is malformed; nothing was read from any database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
