@@ -42,7 +42,8 @@ class Table:
     kind: str
 
     def __str__(self) -> str:
-        return f'"{self.schema}"."{self.name}"'
+        """The table as SQL and messages name it, quoted and with its schema."""
+        return qualified(self.name, self.schema)
 
     @property
     def partitioned(self) -> bool:

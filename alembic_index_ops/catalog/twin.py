@@ -15,7 +15,8 @@ from alembic_index_ops.catalog.session import (
     settings,
     sqlstate,
 )
-from alembic_index_ops.definition.sql import quote, render_create
+from alembic_index_ops.definition.spec import KeyColumn
+from alembic_index_ops.definition.sql import quote, render_create, render_key
 from alembic_index_ops.errors import ArgumentError, CannotJudgeError, LockTimeoutError
 
 if TYPE_CHECKING:
@@ -25,13 +26,20 @@ if TYPE_CHECKING:
     from alembic_index_ops.definition.spec import IndexSpec
 
 _LOCK_TIMEOUT = "2s"
+_PREFIX = "alembic_index_ops_"  # of the clone's indexes; tables and theirs share one name space
 
 # What the server says of a definition that it would refuse on the real table too:
-# undefined or ambiguous column, object or function; wrong types; syntax; not immutable.
+# undefined or ambiguous column, object or function; wrong types; syntax; not immutable; what an
+# access method or an index cannot have.
 REFUSED = frozenset({
     "42601", "42602", "42622", "42701", "42702", "42703", "42704", "42725", "42803", "42804",
     "42809", "42846", "42883", "42P01", "42P17", "42P20", "42P21", "42P22", "22023", "54011",
+    "0A000",
 })  # fmt: skip
+
+# Of these: what the server can also say because the clone is not the table. Its row has another
+# type, so no function of the real row takes it, and its schema is another one.
+_OF_THE_CLONE = frozenset({"42703", "42883", "42P01"})
 
 
 def normalise(
@@ -59,7 +67,8 @@ def normalise(
             )
             for position in asked:
                 current = result[position]
-                clone = replace(current, schema="pg_temp", name=f"i{position}", tablespace=None)
+                name = f"{_PREFIX}{position}"
+                clone = replace(current, schema="pg_temp", name=name, tablespace=None)
                 run(connection, render_create(clone))
             oid = read(
                 connection,
@@ -70,11 +79,13 @@ def normalise(
                 index.name: index.spec for index in read_indexes(connection, table_oids=[oid])
             }
     except DBAPIError as error:
+        if sqlstate(error) in _OF_THE_CLONE and _is_understood(connection, table, current):
+            raise _cannot_judge(error, current, table) from error
         raise _explain(error, current, table) from error
     for position in asked:
         spec = result[position]
         result[position] = replace(
-            observed[f"i{position}"],
+            observed[f"{_PREFIX}{position}"],
             name=spec.name,
             schema=spec.schema,
             table=spec.table,
@@ -96,8 +107,29 @@ def _explain(error: Exception, spec: IndexSpec, table: Table) -> Exception:
             f'index "{spec.name}" on {table}: the server refuses this definition: {message}.'
             " Nothing was changed; correct the columns, the expression or the predicate."
         )
+    return _cannot_judge(error, spec, table)
+
+
+def _is_understood(connection: Connection, table: Table, spec: IndexSpec) -> bool:
+    """Whether the server finds every name of the definition on the table itself."""
+    from sqlalchemy.exc import DBAPIError
+
+    terms = [render_key(KeyColumn(key.column, key.expression)) for key in spec.key_columns]
+    terms += map(quote, spec.included_columns)
+    where = f" WHERE {spec.predicate}" if spec.predicate else ""
+    try:
+        with rolled_back(connection), settings(connection, lock_timeout=_LOCK_TIMEOUT):
+            run(connection, f"EXPLAIN SELECT {', '.join(terms)} FROM {table}{where}")
+    except DBAPIError:
+        return False
+    return True
+
+
+def _cannot_judge(error: Exception, spec: IndexSpec, table: Table) -> CannotJudgeError:
+    message = server_message(error)  # type: ignore[arg-type]
     return CannotJudgeError(
         f'index "{spec.name}" on {table} cannot be judged: the server does not normalise its'
         f" expression or predicate on a temporary clone: {message}."
-        " The role needs TEMP on the database, and the server must not be a standby."
+        " The role needs TEMP on the database, a session that is not read-only, and a server that"
+        " is no standby; functions of the whole row and schema.table.column cannot be judged."
     )
