@@ -172,3 +172,12 @@ Report = Callable[[Event], None]
 def log_event(event: Event) -> None:
     """The listener that writes the log."""
     logger.log(event.level, "%s", event)
+
+
+def enable_log() -> None:
+    """Let our logger speak after the `fileConfig` call of env.py.
+
+    fileConfig disables every logger that alembic.ini does not name, unless env.py says
+    otherwise, and with it each warning of this package. Who wants silence sets a level.
+    """
+    logger.disabled = False

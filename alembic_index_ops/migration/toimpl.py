@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from alembic.operations import Operations
 
 from alembic_index_ops.errors import UnsupportedError
+from alembic_index_ops.events import enable_log
 from alembic_index_ops.migration.offline import create_offline, drop_offline
 from alembic_index_ops.migration.online import create_online, drop_online
 from alembic_index_ops.migration.ops import CreateConcurrentIndexOp, DropConcurrentIndexOp
@@ -25,6 +26,7 @@ def register() -> None:
 def create(operations: Operations, operation: CreateConcurrentIndexOp) -> None:
     """Create an index on this migration's database, or write the script that does."""
     context = operations.migration_context
+    enable_log()
     _check_dialect(context, operation.spec.name)
     if context.dialect.name == "sqlite":
         create_on_sqlite(context, operation)
@@ -37,6 +39,7 @@ def create(operations: Operations, operation: CreateConcurrentIndexOp) -> None:
 def drop(operations: Operations, operation: DropConcurrentIndexOp) -> None:
     """Drop an index of this migration's database, or write the script that does."""
     context = operations.migration_context
+    enable_log()
     _check_dialect(context, operation.index_name)
     if context.dialect.name == "sqlite":
         drop_on_sqlite(context, operation)
