@@ -179,7 +179,12 @@ class Server:
         try:
             self._run([str(bindir / "postgres"), "--version"])
         except PermissionError:
-            copy = self.directory / "server"
+            # A wheel's shared libraries lie beside its package, and are looked for just there.
+            package = bindir.parent.parent
+            libraries = package.with_name(f"{package.name}.libs")
+            if libraries.exists():
+                shutil.copytree(libraries, self.directory / libraries.name)
+            copy = self.directory / package.name / bindir.parent.name
             shutil.copytree(bindir.parent, copy, symlinks=True)
             return copy / bindir.name
         return bindir
