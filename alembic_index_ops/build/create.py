@@ -32,10 +32,11 @@ def run_create(task: Task, wished: IndexSpec, comment: str | None, *, small: boo
     `small` allows a short SHARE lock on a table of at most 64 kB. Raises the errors of
     `alembic_index_ops.errors`; after each of them the same call again ends right.
     """
+    task = task.above_floor()
     connection = task.connection
     with (
         unlimited(connection),
-        one_builder(connection, task.table, task.lock_budget()),
+        one_builder(connection, task.table, task.settings.lock_timeout),
     ):
         for attempt in range(_JUDGEMENTS):
             try:
@@ -74,7 +75,7 @@ def _look(
     connection, table = task.connection, task.table
     built = False
     try:
-        with locked_table(connection, table, task.lock_budget()):
+        with locked_table(connection, table, task.settings.lock_timeout):
             plan = plan_create(wished, task.read_state(), task.revision, task.comparing(wished))
             free = plan.build is not None and plan.corpse is None
             if free and small and not table.materialised_view:
@@ -102,7 +103,7 @@ def _build_aside(task: Task, wished: IndexSpec, aside: str) -> ObservedIndex:
     connection = task.connection
     task.tell(BuildStarted, aside=aside)
     try:
-        with settings(connection, lock_timeout=milliseconds(task.lock_budget())):
+        with settings(connection, lock_timeout=milliseconds(task.settings.lock_timeout)):
             run(connection, render_create(wished.named(aside), concurrently=True))
     except DBAPIError as error:
         if sqlstate(error) == NAME_TAKEN:

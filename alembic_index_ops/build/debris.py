@@ -50,7 +50,7 @@ def drop_leftover(task: Task, name: str) -> str:
 
     label = f"INVALID index {qualified(name, task.table.schema)}"
     try:
-        left = drop_debris(task, [name], min(BUDGET_SECONDS, task.lock_budget()))
+        left = drop_debris(task, [name], min(BUDGET_SECONDS, task.settings.lock_timeout))
     except SQLAlchemyError:
         return (
             f"The connection is gone; an {label} may be left behind, which the next run of this"

@@ -33,12 +33,13 @@ def run_drop(task: Task) -> bool:
 
     Raises DropRefusedError, LockTimeoutError, or DropError for a drop that was cut off.
     """
+    task = task.above_floor()
     connection = task.connection
     with (
         unlimited(connection),
-        one_builder(connection, task.table, task.lock_budget()),
+        one_builder(connection, task.table, task.settings.lock_timeout),
     ):
-        with locked_table(connection, task.table, task.lock_budget()):
+        with locked_table(connection, task.table, task.settings.lock_timeout):
             plan = plan_drop(task.name, task.read_state(), task.revision)
         if plan.drop is not None and plan.drop.partitioned:
             _drop_partitioned(task)
@@ -99,7 +100,7 @@ def _drop_concurrently(task: Task, index: ObservedIndex) -> None:
     from sqlalchemy.exc import DBAPIError
 
     task.tell(DropStarted, concurrently=True)
-    timeout = "0" if index.usable else milliseconds(task.lock_budget())
+    timeout = "0" if index.usable else milliseconds(task.settings.lock_timeout)
     statement = render_drop(task.name, task.table.schema, concurrently=True)
     try:
         with settings(task.connection, lock_timeout=timeout):
@@ -115,7 +116,7 @@ def _drop_partitioned(task: Task) -> None:
     from sqlalchemy.exc import DBAPIError
 
     task.tell(DropStarted, concurrently=False)
-    give_up = time.monotonic() + task.lock_budget()
+    give_up = time.monotonic() + task.settings.lock_timeout
     while True:
         try:
             with (

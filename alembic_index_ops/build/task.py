@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from alembic_index_ops.build.locks import lock_timeout_floor
@@ -45,9 +45,12 @@ class Task:
             read_holder(self.connection, self.name, self.table.schema),
         )
 
-    def lock_budget(self) -> float:
-        """lock_timeout in seconds, not below its floor."""
-        return max(self.settings.lock_timeout, lock_timeout_floor(self.connection))
+    def above_floor(self) -> Task:
+        """The same task, with a lock_timeout that is not below its floor."""
+        floor = lock_timeout_floor(self.connection)
+        if self.settings.lock_timeout >= floor:
+            return self
+        return replace(self, settings=replace(self.settings, lock_timeout=floor))
 
     def comparing(self, wished: IndexSpec) -> Compare:
         """How an observed index differs from the wished one; asks the server at most once."""
