@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from alembic_index_ops.build.naming import aside_names, is_aside, is_aside_of
@@ -140,14 +140,17 @@ def tags_of_new(
 ) -> Provenance:
     """The comment of an index just built.
 
-    What others wrote on the INVALID index that it replaces (a comment, adoptions) lives on.
+    Whose an index is does not change because it was INVALID and had to be built anew: what
+    others wrote on it (a comment, tags) lives on, and who builds it then has adopted it.
     """
     before = parse_comment(corpse.comment if corpse is not None else None)
-    return Provenance(
-        comment if comment is not None else before.comment,
-        revision.id if revision is not None else None,
-        tuple(r for r in before.adopted_by if revision is None or r != revision.id),
-    )
+    if comment is not None:
+        before = replace(before, comment=comment)
+    if revision is None:
+        return before
+    if before.built_by == revision.id or not (before.built_by or before.adopted_by):
+        return replace(before, built_by=revision.id)
+    return before.adopt(revision.id) if revision.upgrade else before
 
 
 def _current(name: str, state: State) -> ObservedIndex | None:
