@@ -18,7 +18,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         "--rows",
         type=int,
         default=100_000,
-        help="rows of the largest tables; all together have ten times as many (%(default)s)",
+        help="rows of the largest tables; all together have eight times as many (%(default)s)",
     )
     parser.add_argument("--url", help="an EMPTY PostgreSQL database to use, instead of a server")
     parser.add_argument(

@@ -1,6 +1,6 @@
 """Rows of grove: tenants with users who talk and upload, and the groves of their apps.
 
-`:rows` is the number of messages and of document chunks. A user belongs to one tenant of forty.
+`:rows` is twice the number of messages and of document chunks. A user belongs to one tenant of forty.
 """
 
 from sqlalchemy import text
@@ -36,8 +36,8 @@ MESSAGES = text("""
            md5('conversation' || 1 + floor(:rows / 5 * power(random(), 2)))::uuid,
            (ARRAY['user', 'assistant'])[1 + n % 2],
            repeat('words and more words ', 1 + n % 8),
-           timestamptz '2024-01-01 00:00+00' + n * (interval '730 days' / :rows)
-    FROM generate_series(1, :rows) AS n
+           timestamptz '2024-01-01 00:00+00' + n * (interval '730 days' / (:rows / 2))
+    FROM generate_series(1, :rows / 2) AS n
 """)
 
 DOCUMENTS = text("""
@@ -57,7 +57,7 @@ DOCUMENT_CHUNKS = text("""
     INSERT INTO grove.document_chunks (id, document_id, chunk_index, content)
     SELECT md5('chunk' || n)::uuid, md5('document' || 1 + n / 5)::uuid, n % 5,
            repeat('a paragraph of text ', 4)
-    FROM generate_series(0, :rows / 5 * 5 - 1) AS n
+    FROM generate_series(0, :rows / 10 * 5 - 1) AS n
 """)
 
 CLIENT_APPS = text("""

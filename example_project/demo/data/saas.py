@@ -1,6 +1,6 @@
 """Rows of saas: organisations of very different sizes and the content they ordered.
 
-`:rows` is the number of content jobs; a fiftieth of that are organisations.
+`:rows` is twice the number of content jobs; a fiftieth of it are organisations.
 """
 
 from sqlalchemy import text
@@ -54,13 +54,13 @@ CONTENT_JOBS = text("""
     INSERT INTO saas.content_jobs (id, org_id, status, prompt, created_at)
     SELECT md5('job' || n)::uuid,
            md5('org' || 1 + floor((10 + :rows / 50) * power(random(), 2)))::uuid,
-           CASE WHEN n > 0.99 * :rows AND random() < 0.8 THEN 'queued'
-                WHEN n > 0.99 * :rows THEN 'running'
+           CASE WHEN n > 0.99 * :rows / 2 AND random() < 0.8 THEN 'queued'
+                WHEN n > 0.99 * :rows / 2 THEN 'running'
                 WHEN random() < 0.05 THEN 'failed'
                 ELSE 'succeeded' END,
            'Write about topic ' || n || ' for readers who ' || repeat('care ', 1 + n % 12),
-           timestamptz '2025-01-13 00:00+00' + n * (interval '365 days' / :rows)
-    FROM generate_series(1, :rows) AS n
+           timestamptz '2025-01-13 00:00+00' + n * (interval '365 days' / (:rows / 2))
+    FROM generate_series(1, :rows / 2) AS n
 """)
 
 CONTENT_ARTIFACTS = text("""
@@ -68,7 +68,7 @@ CONTENT_ARTIFACTS = text("""
     SELECT md5('artifact' || n)::uuid, md5('job' || n)::uuid,
            (ARRAY['article', 'summary', 'social_post', 'image_prompt'])[1 + n % 4],
            repeat('lorem ipsum ', 3 + n % 15)
-    FROM generate_series(1, :rows / 2) AS n
+    FROM generate_series(1, :rows / 4) AS n
 """)
 
 BILLING_EVENTS = text("""
@@ -77,8 +77,8 @@ BILLING_EVENTS = text("""
            CASE WHEN random() < 0.8 THEN 'stripe' ELSE 'paddle' END,
            'evt_' || md5('provider event' || n),
            jsonb_build_object('type', 'invoice.paid', 'amount', n % 9000),
-           timestamptz '2024-01-13 00:00+00' + n * (interval '730 days' / (:rows / 2))
-    FROM generate_series(1, :rows / 2) AS n
+           timestamptz '2024-01-13 00:00+00' + n * (interval '730 days' / (:rows / 4))
+    FROM generate_series(1, :rows / 4) AS n
 """)
 
 FILLS = (
