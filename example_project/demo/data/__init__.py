@@ -35,8 +35,7 @@ def fill_system(engine: Engine, system: str, rows: int) -> int:
         if connection.scalar(IS_SUPERUSER):
             connection.execute(text("SET LOCAL session_replication_role = replica"))
         for statement in SYSTEMS[system]:
-            parameters = dict.fromkeys(statement.compile().params, rows)
-            filled += connection.execute(statement, parameters).rowcount
+            filled += connection.execute(statement, {"rows": rows}).rowcount
     # What autovacuum would have done by now: statistics, and pages known to be all-visible.
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         tables = connection.scalars(

@@ -79,7 +79,7 @@ DELIVERIES = text("""
            CASE WHEN random() < 0.97 THEN 'delivered' ELSE 'returned' END,
            CASE WHEN random() < 0.1 THEN 'left at the door' END
     FROM earlybird.orders
-    WHERE status = 'DELIVERED' AND :rows > 0
+    WHERE status = 'DELIVERED'
     ORDER BY delivery_date, id
 """)
 

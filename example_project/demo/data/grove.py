@@ -1,6 +1,7 @@
 """Rows of grove: tenants with users who talk and upload, and the groves of their apps.
 
-`:rows` is twice the number of messages and of document chunks. A user belongs to one tenant of forty.
+`:rows` is twice the number of messages and of document chunks. A user belongs to one of forty
+tenants.
 """
 
 from sqlalchemy import text
@@ -8,7 +9,7 @@ from sqlalchemy import text
 TENANTS = text("""
     INSERT INTO grove.tenants (id, name)
     SELECT md5('tenant' || n)::uuid, 'Tenant ' || n
-    FROM generate_series(0, CASE WHEN :rows > 0 THEN 39 END) AS n
+    FROM generate_series(0, 39) AS n
 """)
 
 USERS = text("""
