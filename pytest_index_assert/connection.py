@@ -44,9 +44,9 @@ def parse_url(value: str | URL) -> URL:
 
 
 def shown(url: URL) -> str:
-    """The URL as it may be printed: no password, neither as such nor in its query."""
-    bare = url.set(password=None).difference_update_query(["password", "passfile", "sslpassword"])
-    return bare.render_as_string(hide_password=True)
+    """The URL as it may be printed: no password, and of its query only where the server is."""
+    query = {key: value for key, value in url.query.items() if key in ("host", "port")}
+    return url.set(query=query).render_as_string(hide_password=True)
 
 
 def without_secrets(text: str, url: URL) -> str:

@@ -123,8 +123,10 @@ def _elsewhere(verdict: Verdict) -> Iterator[str]:
     requirement = verdict.requirement
     for index in verdict.elsewhere[:_SHOWN]:
         words = ["the same name" if index.name == requirement.name else "the same definition"]
-        if index.table == requirement.table:
+        if requirement.table in (None, index.table):
             words.append(f'moved to schema "{index.schema}"?')
+        else:
+            words.append("on another table")
         place = f'"{index.schema}"."{index.table}"'
         yield f"  elsewhere: {place} has {describe_observed(index)} ({', '.join(words)})"
     more = len(verdict.elsewhere) - _SHOWN
@@ -155,8 +157,6 @@ def _calls(verdict: Verdict) -> Iterator[str]:
         yield render_create_call(wanted)
     elif nearest is not None:
         yield render_create_call(nearest.index.spec)
-    elif verdict.elsewhere:
-        yield render_create_call(verdict.elsewhere[0].spec)
 
 
 def _leaf_calls(nearest: Candidate, wanted: IndexSpec) -> Iterator[str]:

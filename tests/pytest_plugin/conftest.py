@@ -1,11 +1,16 @@
 from __future__ import annotations
 
-import os
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
+# pytester forgets what a run in this process has imported, and these cannot be imported twice.
+import alembic.config  # noqa: F401
+import psycopg  # noqa: F401
 import pytest
+import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
+import sqlalchemy.dialects.postgresql.psycopg2  # noqa: F401
+import sqlalchemy.ext.asyncio  # noqa: F401
 
 from tests.servers import Database
 
@@ -86,9 +91,8 @@ class Project:
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
-    for variable in ("INDEX_ASSERT_URL", "DATABASE_URL", "PYTEST_ADDOPTS"):
+    for variable in ("INDEX_ASSERT_URL", "DATABASE_URL", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(variable, raising=False)
-    assert "PYTEST_XDIST_WORKER" not in os.environ or monkeypatch.delenv("PYTEST_XDIST_WORKER") is None
     return Project(pytester)
 
 

@@ -102,7 +102,7 @@ ERRORS = [
     (
         (3, "a"),
         {},
-        "requires_index(3, \"a\"): the table comes first, by its name, not 3",
+        'requires_index(3, "a"): the table comes first, by its name, not 3',
     ),
 ]
 
@@ -115,7 +115,7 @@ def test_an_error_names_object_cause_and_next_step(arguments, keywords, message)
 
 
 def test_bad_notation_shows_how_to_write_it():
-    with pytest.raises(RequirementError, match=r'sa\.func\.lower'):
+    with pytest.raises(RequirementError, match=r"sa\.func\.lower"):
         parse_requirement(("users", "lower(email)"), {})
 
 

