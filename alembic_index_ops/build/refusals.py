@@ -31,9 +31,10 @@ def differs(
 def foreign(name: str, table: Table, holder: Holder, next_step: str) -> str:
     """The message where the name belongs to something that is no index of the table."""
     kind = describe_kind(holder.kind)
+    article = "an" if kind.startswith("i") else "a"
     belongs = f" of table {holder.table}" if holder.table else ""
     return (
-        f'"{name}" in schema "{table.schema}" is a {kind}{belongs}, and no index of'
+        f'"{name}" in schema "{table.schema}" is {article} {kind}{belongs}, and no index of'
         f" {table}: {next_step}"
     )
 

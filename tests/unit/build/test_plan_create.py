@@ -117,7 +117,7 @@ def test_another_definition_is_an_error_that_prints_the_differences() -> None:
         (Holder(9, "r", None, None), "is a table"),
         (Holder(9, "v", None, None), "is a view"),
         (Holder(9, "S", None, None), "is a sequence"),
-        (Holder(9, "i", 101, "users"), "is a index of table users"),
+        (Holder(9, "i", 101, "users"), "is an index of table users"),
     ],
 )
 def test_a_name_that_another_relation_has_is_an_error(holder: Holder, what: str) -> None:

@@ -97,6 +97,6 @@ def test_the_index_of_another_table_is_refused() -> None:
         plan_drop("ix_jobs_org", finds(holder=Holder(9, "i", 101, "users")), DOWN)
 
     assert str(refused.value) == (
-        '"ix_jobs_org" in schema "public" is a index of table users, and no index of'
+        '"ix_jobs_org" in schema "public" is an index of table users, and no index of'
         ' "public"."jobs": it is left alone; correct the operation'
     )
