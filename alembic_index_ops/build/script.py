@@ -55,7 +55,7 @@ def render_create_script(
                 f"    {_set_comment(literal(tags) if tags else 'NULL')}",
             ),
         )
-        return Script((), (at_once, _check_present(head)))
+        return Script((), (at_once, _check_present(head, ours)))
     guard = _block(
         head,
         JUDGE_CURRENT.format(
@@ -81,9 +81,11 @@ def render_create_script(
             guard,
             render_create(spec.named(aside), concurrently=True, if_not_exists=True),
             name,
+            # Where the naming failed, the new index is in nobody's way; else it has no such name.
+            render_drop(aside, spec.schema, concurrently=True, if_exists=True),
             render_drop(leftover, spec.schema, concurrently=True, if_exists=True),
         ),
-        (_check_present(head),),
+        (_check_present(head, ours),),
     )
 
 
@@ -141,8 +143,9 @@ def _block(head: _Head, body: str) -> str:
     return f"DO {_dollar(DECLARE.format(index=literal(head.index), table=table, body=body))}"
 
 
-def _check_present(head: _Head) -> str:
-    return _block(head, CHECK_PRESENT)
+def _check_present(head: _Head, ours: list[str]) -> str:
+    tagged = f" AND lines && {_array(ours)}" if ours else ""
+    return _block(head, CHECK_PRESENT.format(tagged=tagged))
 
 
 def _twin(spec: IndexSpec) -> str:

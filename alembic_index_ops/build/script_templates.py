@@ -84,9 +84,9 @@ NAME = (
 )
 
 CHECK_PRESENT = """  IF NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = current
-    AND indrelid = on_table AND indisvalid AND indisready AND indislive) THEN
-    RAISE EXCEPTION 'index "%" is not there, or INVALID: the revision is not stamped', index_name
-      USING HINT = 'Run this script again.';
+    AND indrelid = on_table AND indisvalid AND indisready AND indislive{tagged}) THEN
+    RAISE EXCEPTION 'index "%" was not made: the revision is not stamped', index_name
+      USING HINT = 'See the errors above, then run this script again.';
   END IF;"""
 
 JUDGE_DROP = (
