@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 
 from alembic_index_ops.definition.expressions import from_text
 from alembic_index_ops.definition.spec import IndexSpec, KeyColumn, QualifiedName
@@ -24,12 +25,16 @@ def door(spec: IndexSpec) -> str:
 
 
 def render_create_call(
-    spec: IndexSpec, *, prefix: str = "op.", door_name: str | None = None
+    spec: IndexSpec, *, prefix: str = "op.", further: Mapping[str, object] | None = None
 ) -> str:
-    """`op.create_desc_index("ix", "t", ["a", "b DESC"])`, over several lines where it is long."""
+    """`op.create_desc_index("ix", "t", ["a", "b DESC"])`, over several lines where it is long.
+
+    `further`: keyword arguments that say how to build, by their values.
+    """
     arguments = [_text(spec.name), _text(spec.table), render_columns(spec.key_columns)]
     arguments += [f"{name}={value}" for name, value in keyword_sources(spec).items()]
-    return _call(f"{prefix}{door_name or door(spec)}", arguments)
+    arguments += [f"{name}={_value(value)}" for name, value in (further or {}).items()]
+    return _call(f"{prefix}{door(spec)}", arguments)
 
 
 def render_drop_call(
@@ -126,6 +131,10 @@ def _call(function: str, arguments: list[str]) -> str:
         return line
     body = "".join(f"    {argument},\n" for argument in arguments)
     return f"{function}(\n{body})"
+
+
+def _value(value: object) -> str:
+    return _text(value) if isinstance(value, str) else repr(value)
 
 
 def _text(value: str) -> str:

@@ -18,7 +18,12 @@ def register() -> None:
 
 def render_create_op(context: Any, operation: CreateConcurrentIndexOp) -> str:
     """The op.create_... call; adds the import of `key` where it is used."""
-    source = render_create_call(operation.spec, prefix=_prefix(context))
+    further = dict(operation.settings)
+    if operation.comment is not None:
+        further["comment"] = operation.comment
+    if operation.concurrently != "auto":
+        further["concurrently"] = operation.concurrently
+    source = render_create_call(operation.spec, prefix=_prefix(context), further=further)
     if "key(" in source:
         context.imports.add("from alembic_index_ops import key")
     return source

@@ -27,8 +27,16 @@ def create_on_sqlite(context: MigrationContext, operation: CreateConcurrentIndex
 
 
 def drop_on_sqlite(context: MigrationContext, operation: DropConcurrentIndexOp) -> None:
-    """DROP INDEX IF EXISTS."""
-    _run(context, f"DROP INDEX IF EXISTS {qualified(operation.index_name, operation.schema)}")
+    """DROP INDEX; one that is not there is a WARNING, as on PostgreSQL."""
+    name, table = operation.index_name, operation.table_name
+    if context.connection is not None and not context.as_sql:
+        schema = quote(operation.schema or "main")
+        master = f"SELECT 1 FROM {schema}.sqlite_master WHERE type = 'index' AND name = ?"
+        if not context.connection.exec_driver_sql(master, (name,)).all():
+            logger.warning(
+                'index "%s" on "%s" does not exist, so there is nothing to drop', name, table
+            )
+    _run(context, f"DROP INDEX IF EXISTS {qualified(name, operation.schema)}")
 
 
 def render_create_sqlite(spec: IndexSpec) -> str:
