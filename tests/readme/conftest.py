@@ -11,7 +11,8 @@ from tests.readme.blocks import read_blocks
 from tests.servers import Database, Server
 
 TABLES = (
-    "CREATE TABLE content_jobs (id int PRIMARY KEY, org_id int, created_at timestamptz, title text)",
+    "CREATE TABLE content_jobs"
+    " (id int PRIMARY KEY, org_id int, created_at timestamptz, title text)",
     "CREATE TABLE users (id int PRIMARY KEY, email text, name text, deleted_at timestamptz)",
     "CREATE TABLE documents (id int PRIMARY KEY, title text, author text)",
 )

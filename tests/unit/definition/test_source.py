@@ -104,10 +104,11 @@ def test_a_line_of_88_characters_is_not_broken():
     assert (len(source), "\n" in source) == (88, False)
 
 
-def test_prefix_and_door():
-    spec = define_index("ix", "t", ["a DESC"])
-    assert render_create_call(spec, prefix="batch.", door_name="create_concurrent_index") == (
-        'batch.create_concurrent_index("ix", "t", ["a DESC"])'
+def test_prefix_and_how_to_build() -> None:
+    spec = define_index("ix", "t", ["a"])
+
+    assert render_create_call(spec, prefix="batch.", further={"concurrently": False}) == (
+        'batch.create_concurrent_index("ix", "t", ["a"], concurrently=False)'
     )
 
 
