@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 .PHONY: test test-all demo lint build clean
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-all: $(INSTALLED)
 	$(BIN)/python -m matrix all

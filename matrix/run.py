@@ -17,6 +17,7 @@ from matrix.support import Cell, Support, render_requirement
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"
+PARALLEL = ("-n", "2", "--dist", "worksteal")
 
 
 class Broken(Exception):
@@ -56,9 +57,7 @@ def run_registration(alembic: str) -> Result:
         pin = render_requirement("alembic", alembic)
         with _environment(Path(sys.executable), f"alembic-{alembic}", str(wheel), pin) as inside:
             variables = {"INDEX_OPS_TEST_PYTHON": str(inside)}
-            return _run_tests(
-                title, Path(sys.executable), ["-n", "2", "tests/registration"], variables
-            )
+            return _run_tests(title, Path(sys.executable), ["tests/registration"], variables)
     except Broken as broken:
         return Result(title, "failed", str(broken))
 
@@ -94,7 +93,7 @@ def _run_tests(
     title: str, python: Path, arguments: Sequence[str], variables: Mapping[str, str]
 ) -> Result:
     """Run pytest, passing its output on as it comes."""
-    command = [str(python), "-m", "pytest", "--color=no", *arguments]
+    command = [str(python), "-m", "pytest", "--color=no", *PARALLEL, *arguments]
     print(f"\n{title}\n$ {' '.join(command)}", flush=True)
     closing = "no tests ran"
     with subprocess.Popen(
