@@ -3,7 +3,26 @@
 PYTEST_DONT_REWRITE
 """
 
-from pytest_index_assert.fixtures import AssertIndex, AssertIndexes, AssertNoIndex, IndexCatalog
-from pytest_index_assert.marker import requires_index
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_index_assert.fixtures import (
+        AssertIndex,
+        AssertIndexes,
+        AssertNoIndex,
+        IndexCatalog,
+    )
+    from pytest_index_assert.marker import requires_index
 
 __all__ = ["AssertIndex", "AssertIndexes", "AssertNoIndex", "IndexCatalog", "requires_index"]
+
+
+def __getattr__(name: str) -> object:
+    """Public names on demand: the plugin's own processes import this package without pytest."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pytest_index_assert import fixtures, marker
+
+    return getattr(marker if name == "requires_index" else fixtures, name)

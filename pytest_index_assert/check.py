@@ -71,6 +71,8 @@ class Verdict:
 
 def check(connection: Connection, requirement: Requirement) -> Verdict:
     """Judge one requirement by what the database has now."""
+    from sqlalchemy.exc import DBAPIError
+
     table: Table | None = None
     try:
         table = _find_table(connection, requirement)
@@ -84,6 +86,10 @@ def check(connection: Connection, requirement: Requirement) -> Verdict:
     except (CannotJudgeError, LockTimeoutError) as error:
         connection.rollback()
         return Verdict(requirement, "cannot be judged", table, problem=str(error))
+    except DBAPIError as error:
+        connection.rollback()
+        problem = f"the server refuses to be read: {error.orig}"
+        return Verdict(requirement, "cannot be judged", table, problem=problem)
     candidates = judge(requirement, wanted, relation)
     met = [candidate for candidate in candidates if candidate.met]
     if met:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
+from weakref import WeakSet
 
 from pytest_index_assert.errors import NoDatabaseError
 
@@ -96,25 +97,42 @@ def for_psycopg(url: URL) -> URL:
     return url.set(drivername="postgresql+psycopg", query=query)
 
 
-def as_engine(value: Engine | AsyncEngine | URL | str) -> Engine:
-    """What `index_engine` returned, as an engine to read with.
+class Engines:
+    """The engines of a run: one for each database, asked once whether it answers."""
 
-    An Engine is used as it is; an AsyncEngine's database is opened anew. Raises NoDatabaseError
-    for anything else.
-    """
-    from sqlalchemy import URL, Engine
+    def __init__(self) -> None:
+        self._opened: dict[str, Engine] = {}
+        self._answered: WeakSet[Engine] = WeakSet()
 
-    if isinstance(value, Engine):
-        parse_url(value.url)
-        return value
-    if isinstance(value, (str, URL)):
-        return open_engine(value)
-    if isinstance(getattr(value, "sync_engine", None), Engine):
-        return open_engine(value.url)
-    raise NoDatabaseError(
-        f"index_engine returned {type(value).__name__}; it returns an Engine, an AsyncEngine,"
-        " or the URL of a database"
-    )
+    def get(self, value: Engine | AsyncEngine | URL | str) -> Engine:
+        """What `index_engine` returned, as an engine to read with.
+
+        An Engine is used as it is; an AsyncEngine's database is opened anew. Raises
+        NoDatabaseError for anything else, and for a database that does not answer.
+        """
+        engine = self._engine(value)
+        if engine not in self._answered:
+            with reading(engine):
+                self._answered.add(engine)
+        return engine
+
+    def _engine(self, value: Any) -> Engine:
+        from sqlalchemy import URL, Engine
+
+        if isinstance(value, Engine):
+            parse_url(value.url)
+            return value
+        if isinstance(getattr(value, "sync_engine", None), Engine):
+            value = value.url
+        if not isinstance(value, (str, URL)):
+            raise NoDatabaseError(
+                f"index_engine returned {type(value).__name__}; it returns an Engine, an"
+                " AsyncEngine, or the URL of a database"
+            )
+        address = parse_url(value).render_as_string(hide_password=False)
+        if address not in self._opened:
+            self._opened[address] = open_engine(address)
+        return self._opened[address]
 
 
 @contextmanager
@@ -124,11 +142,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
     Raises NoDatabaseError when the database cannot be reached.
     """
     from sqlalchemy import text
-    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         connection = engine.connect()
-    except (DBAPIError, OSError) as error:
+    except (SQLAlchemyError, OSError) as error:
         cause = str(getattr(error, "orig", None) or error).strip()
         raise NoDatabaseError(
             f"{shown(engine.url)} cannot be reached: {without_secrets(cause, engine.url)}"

@@ -10,7 +10,7 @@ import pytest
 
 from alembic_index_ops import IndexSpec, ObservedIndex, from_index
 from pytest_index_assert.check import Verdict, check
-from pytest_index_assert.connection import as_engine, reading
+from pytest_index_assert.connection import Engines, reading
 from pytest_index_assert.errors import RequirementError, failing_plainly
 from pytest_index_assert.marker import NAME
 from pytest_index_assert.report import describe_observed, render_failures
@@ -32,6 +32,7 @@ class _Prepared:
 
 
 _PREPARED = pytest.StashKey[_Prepared]()
+_ENGINES = pytest.StashKey[Engines]()
 
 
 def prepare(item: pytest.Item) -> None:
@@ -50,7 +51,7 @@ def prepare(item: pytest.Item) -> None:
         pytest.fail(f"{NAME} needs a test with fixtures, and {item!r} has none", pytrace=False)
     if item.config.getoption("setupplan", False):
         return
-    engine = usable_engine(request.getfixturevalue("index_engine"))
+    engine = usable_engine(item.config, request.getfixturevalue("index_engine"))
     item.stash[_PREPARED] = _Prepared(tuple(requirements), engine)
 
 
@@ -63,19 +64,17 @@ def enforce(item: pytest.Item) -> None:
         _require(prepared.engine, prepared.requirements)
 
 
-def usable_engine(value: Any) -> Engine:
+def usable_engine(config: pytest.Config, value: Any) -> Engine:
     """What `index_engine` returned, as an engine whose database answers; else the test fails."""
     with failing_plainly():
-        engine = as_engine(value)
-        with reading(engine):
-            return engine
+        return config.stash.setdefault(_ENGINES, Engines()).get(value)
 
 
 class Assertions:
     """The assertions that the fixtures hand out."""
 
-    def __init__(self, value: Any) -> None:
-        self._engine = usable_engine(value)
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     def assert_index(self, *arguments: Any, **keywords: Any) -> ObservedIndex:
         """The index that meets the requirement; fails the test where none does."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 
 class RequirementError(ValueError):
     """A requirement is malformed; nothing was read from any database."""
@@ -22,6 +20,8 @@ def failing_plainly() -> Iterator[None]:
 
     A traceback would show what connected, and with it the arguments: the password.
     """
+    import pytest
+
     try:
         yield
     except (RequirementError, NoDatabaseError) as error:

@@ -115,32 +115,32 @@ def index_engine(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.fixture
-def index_catalog(index_engine: Any) -> IndexCatalog:
+def index_catalog(index_engine: Any, pytestconfig: pytest.Config) -> IndexCatalog:
     """`index_catalog.read("content_jobs")`: the indexes that the database has now."""
     from pytest_index_assert.enforce import usable_engine
 
-    return IndexCatalog(usable_engine(index_engine))
+    return IndexCatalog(usable_engine(pytestconfig, index_engine))
 
 
 @pytest.fixture
-def assert_index(index_engine: Any) -> AssertIndex:
+def assert_index(index_engine: Any, pytestconfig: pytest.Config) -> AssertIndex:
     """`assert_index("content_jobs", "org_id")` returns the index, or fails the test."""
-    from pytest_index_assert.enforce import Assertions
+    from pytest_index_assert.enforce import Assertions, usable_engine
 
-    return Assertions(index_engine).assert_index
+    return Assertions(usable_engine(pytestconfig, index_engine)).assert_index
 
 
 @pytest.fixture
-def assert_no_index(index_engine: Any) -> AssertNoIndex:
+def assert_no_index(index_engine: Any, pytestconfig: pytest.Config) -> AssertNoIndex:
     """`assert_no_index("content_jobs", "org_id")` fails the test where there is such an index."""
-    from pytest_index_assert.enforce import Assertions
+    from pytest_index_assert.enforce import Assertions, usable_engine
 
-    return Assertions(index_engine).assert_no_index
+    return Assertions(usable_engine(pytestconfig, index_engine)).assert_no_index
 
 
 @pytest.fixture
-def assert_indexes(index_engine: Any) -> AssertIndexes:
+def assert_indexes(index_engine: Any, pytestconfig: pytest.Config) -> AssertIndexes:
     """`assert_indexes(Base.metadata)`: every index that the models declare is required."""
-    from pytest_index_assert.enforce import Assertions
+    from pytest_index_assert.enforce import Assertions, usable_engine
 
-    return Assertions(index_engine).assert_indexes
+    return Assertions(usable_engine(pytestconfig, index_engine)).assert_indexes

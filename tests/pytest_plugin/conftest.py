@@ -8,8 +8,8 @@ from pathlib import Path
 import alembic.config  # noqa: F401
 import psycopg  # noqa: F401
 import pytest
-import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
-import sqlalchemy.dialects.postgresql.psycopg2  # noqa: F401
+import sqlalchemy.dialects.postgresql.psycopg
+import sqlalchemy.dialects.postgresql.psycopg2
 import sqlalchemy.ext.asyncio  # noqa: F401
 
 from tests.servers import Database

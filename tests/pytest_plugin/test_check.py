@@ -162,6 +162,33 @@ def test_by_name_alone(jobs):
     assert by_name(jobs, name="jobs") == "unmet"
 
 
+def test_a_name_on_a_table(jobs):
+    assert outcome(jobs, "jobs", name="ix_jobs_org_id_created_at") == "met"
+    with jobs.connect() as connection:
+        connection.execute("CREATE TABLE other (a int)")
+    assert outcome(jobs, "other", name="ix_jobs_org_id_created_at") == "unmet"
+
+
+def test_our_connections_say_who_they_are_and_wait_for_no_lock(jobs):
+    with reading(jobs.engine) as connection:
+        shown = [
+            connection.exec_driver_sql(f"SHOW {name}").scalar()
+            for name in ("application_name", "lock_timeout")
+        ]
+    assert shown == ["pytest_index_assert", "2s"]
+
+
+def test_a_schema_that_may_not_be_entered_cannot_be_judged(database, make_role):
+    role = make_role()
+    with database.connect() as connection:
+        connection.execute("CREATE SCHEMA closed; CREATE TABLE closed.t (a int)")
+    requirement = parse_requirement(("t", "a"), {"schema": "closed"})
+    with reading(open_engine(database.url_for(role))) as connection:
+        verdict = check(connection, requirement)
+    assert verdict.outcome == "cannot be judged"
+    assert "permission denied for schema closed" in (verdict.problem or "")
+
+
 def test_by_name_off_the_search_path(database):
     with database.connect() as connection:
         connection.execute("CREATE SCHEMA app; CREATE TABLE app.t (a int)")
