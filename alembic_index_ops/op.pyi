@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
-from alembic.op import *
+from alembic.op import *  # noqa: F403
 from typing_extensions import Unpack
 
 from alembic_index_ops.definition import ColumnArgument, SqlArgument

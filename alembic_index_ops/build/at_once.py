@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,9 +15,15 @@ from alembic_index_ops.build.place import SMALL_BYTES, read_size
 from alembic_index_ops.build.plan import CreatePlan, plan_create, tags_of_new
 from alembic_index_ops.build.task import Task
 from alembic_index_ops.catalog.session import run, settings, sqlstate, transaction
+from alembic_index_ops.catalog.tables import read_holder
 from alembic_index_ops.catalog.tree import read_descendants
 from alembic_index_ops.definition.compare import compare_definitions
-from alembic_index_ops.definition.sql import qualified, render_comment, render_create, render_rename
+from alembic_index_ops.definition.sql import (
+    render_comment,
+    render_create,
+    render_drop,
+    render_rename,
+)
 from alembic_index_ops.errors import VerificationError
 from alembic_index_ops.events import BuiltAtOnce, Corpse
 
@@ -23,43 +31,59 @@ if TYPE_CHECKING:
     from alembic_index_ops.definition.spec import IndexSpec
 
 
+ON_NEW_TABLE = "in the transaction that made the table"
+
+
+def run_create_on_new_table(task: Task, wished: IndexSpec, comment: str | None) -> None:
+    """Create the index in the transaction that made the table: there is nobody to wait for."""
+    if read_holder(task.connection, task.name, task.table.schema) is not None:
+        run_create_inside(task, wished, comment, ON_NEW_TABLE)
+        return
+    with _explained(task):
+        _build(task, wished, CreatePlan(), comment)
+    task.tell(BuiltAtOnce, reason=ON_NEW_TABLE)
+
+
 def run_create_inside(task: Task, wished: IndexSpec, comment: str | None, reason: str) -> None:
     """Create the index in the transaction that is open, or in one of its own, at once.
 
     The table is locked against writers until that transaction ends.
     """
+    connection, schema = task.connection, task.table.schema
+    with (
+        _explained(task),
+        settings(connection, lock_timeout=milliseconds(task.settings.lock_timeout)),
+        transaction(connection),
+    ):
+        plan = plan_create(wished, task.read_state(), task.revision, task.comparing(wished))
+        if settle(task, plan):
+            return
+        corpse = plan.corpse
+        if corpse is not None:
+            task.tell(Corpse, state=corpse.state)
+        if plan.take is not None:
+            give_name(task, plan.take, plan, comment)
+        else:
+            if corpse is not None:
+                away = replaced_name(corpse.name, corpse.oid)
+                run(connection, render_rename(corpse.name, schema, away))
+            _build(task, wished, plan, comment)
+        for name in debris_names(plan):
+            run(connection, render_drop(name, schema))
+    task.tell(BuiltAtOnce, reason=reason)
+
+
+@contextmanager
+def _explained(task: Task) -> Iterator[None]:
+    """What the server refuses, as one of our errors; the transaction undoes everything."""
     from sqlalchemy.exc import DBAPIError
 
-    connection = task.connection
     try:
-        with (
-            settings(connection, lock_timeout=milliseconds(task.settings.lock_timeout)),
-            transaction(connection),
-        ):
-            plan = plan_create(wished, task.read_state(), task.revision, task.comparing(wished))
-            if settle(task, plan):
-                return
-            corpse = plan.corpse
-            if corpse is not None:
-                task.tell(Corpse, state=corpse.state)
-            if plan.take is not None:
-                give_name(task, plan.take, plan, comment)
-            else:
-                if corpse is not None:
-                    run(
-                        connection,
-                        render_rename(
-                            corpse.name, task.table.schema, replaced_name(corpse.name, corpse.oid)
-                        ),
-                    )
-                _build(task, wished, plan, comment)
-            for name in debris_names(plan):
-                run(connection, f"DROP INDEX {qualified(name, task.table.schema)}")
+        yield
     except JudgeAgain as again:
         raise build_failure(task, again.cause, "Nothing was changed.") from again.cause
     except DBAPIError as error:
         raise build_failure(task, error, "Nothing was changed.") from error
-    task.tell(BuiltAtOnce, reason=reason)
 
 
 def build_small(task: Task, wished: IndexSpec, plan: CreatePlan, comment: str | None) -> bool:

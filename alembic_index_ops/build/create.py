@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from alembic_index_ops.build.at_once import build_small
 from alembic_index_ops.build.debris import drop_debris, drop_leftover
 from alembic_index_ops.build.failures import NAME_TAKEN, build_failure
-from alembic_index_ops.build.locks import DEADLOCK, locked_table, milliseconds, one_builder
+from alembic_index_ops.build.locks import DEADLOCK, locked_table, one_builder
 from alembic_index_ops.build.name import JudgeAgain, debris_names, give_name, settle
 from alembic_index_ops.build.place import SMALL_BYTES
 from alembic_index_ops.build.plan import CreatePlan, plan_create
-from alembic_index_ops.build.task import Task, unlimited
+from alembic_index_ops.build.task import Task, session
 from alembic_index_ops.catalog.indexes import ObservedIndex, read_indexes
-from alembic_index_ops.catalog.session import run, settings, sqlstate
+from alembic_index_ops.catalog.session import run, sqlstate
 from alembic_index_ops.definition.compare import compare_definitions
 from alembic_index_ops.definition.sql import render_create
 from alembic_index_ops.errors import UnsupportedError, VerificationError
@@ -32,12 +32,7 @@ def run_create(task: Task, wished: IndexSpec, comment: str | None, *, small: boo
     `small` allows a short SHARE lock on a table of at most 64 kB. Raises the errors of
     `alembic_index_ops.errors`; after each of them the same call again ends right.
     """
-    task = task.above_floor()
-    connection = task.connection
-    with (
-        unlimited(connection),
-        one_builder(connection, task.table, task.settings.lock_timeout),
-    ):
+    with session(task) as task, one_builder(task):
         for attempt in range(_JUDGEMENTS):
             try:
                 _create(task, wished, comment, small)
@@ -72,11 +67,13 @@ def _look(
     """Judge while nobody can build on the table, and build at once what is small and free."""
     from sqlalchemy.exc import DBAPIError
 
-    connection, table = task.connection, task.table
+    table = task.table
     built = False
     try:
-        with locked_table(connection, table, task.settings.lock_timeout):
-            plan = plan_create(wished, task.read_state(), task.revision, task.comparing(wished))
+        with locked_table(task):
+            plan = plan_create(
+                wished, task.read_state_to_create(), task.revision, task.comparing(wished)
+            )
             free = plan.build is not None and plan.corpse is None
             if free and small and not table.materialised_view:
                 built = build_small(task, wished, plan, comment)
@@ -103,8 +100,7 @@ def _build_aside(task: Task, wished: IndexSpec, aside: str) -> ObservedIndex:
     connection = task.connection
     task.tell(BuildStarted, aside=aside)
     try:
-        with settings(connection, lock_timeout=milliseconds(task.settings.lock_timeout)):
-            run(connection, render_create(wished.named(aside), concurrently=True))
+        run(connection, render_create(wished.named(aside), concurrently=True))
     except DBAPIError as error:
         if sqlstate(error) == NAME_TAKEN:
             raise JudgeAgain(error) from error

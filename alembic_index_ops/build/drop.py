@@ -17,7 +17,7 @@ from alembic_index_ops.build.locks import (
 )
 from alembic_index_ops.build.plan import DropPlan, plan_drop
 from alembic_index_ops.build.provenance import parse_comment
-from alembic_index_ops.build.task import Task, unlimited
+from alembic_index_ops.build.task import Task, session
 from alembic_index_ops.catalog.session import run, settings, sqlstate, transaction
 from alembic_index_ops.definition.sql import render_comment, render_drop
 from alembic_index_ops.events import Absent, Dropped, DropStarted, Kept
@@ -33,13 +33,8 @@ def run_drop(task: Task) -> bool:
 
     Raises DropRefusedError, LockTimeoutError, or DropError for a drop that was cut off.
     """
-    task = task.above_floor()
-    connection = task.connection
-    with (
-        unlimited(connection),
-        one_builder(connection, task.table, task.settings.lock_timeout),
-    ):
-        with locked_table(connection, task.table, task.settings.lock_timeout):
+    with session(task) as task, one_builder(task):
+        with locked_table(task):
             plan = plan_drop(task.name, task.read_state(), task.revision)
         if plan.drop is not None and plan.drop.partitioned:
             _drop_partitioned(task)

@@ -12,7 +12,6 @@ from alembic_index_ops.catalog.session import (
     current_setting,
     read,
     run,
-    settings,
     sqlstate,
     transaction,
 )
@@ -22,6 +21,7 @@ from alembic_index_ops.settings import parse_duration
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from alembic_index_ops.build.task import Task
     from alembic_index_ops.catalog.tables import Table
 
 LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
@@ -52,12 +52,13 @@ def lock_timeout_floor(connection: Connection) -> float:
 
 
 @contextmanager
-def one_builder(connection: Connection, table: Table, budget: float) -> Iterator[None]:
+def one_builder(task: Task) -> Iterator[None]:
     """Hold the advisory lock by which our builds on a table take turns.
 
     It is polled, never waited in: a concurrent build waits for waiting sessions' snapshots,
-    and the two would wait for each other. Raises LockTimeoutError after `budget` seconds.
+    and the two would wait for each other. Raises LockTimeoutError after lock_timeout.
     """
+    connection, table, budget = task.connection, task.table, task.settings.lock_timeout
     key = {"class": _ADVISORY_CLASS, "table": _signed(table.oid)}
     give_up = time.monotonic() + budget
     while not read(
@@ -84,43 +85,38 @@ def one_builder(connection: Connection, table: Table, budget: float) -> Iterator
         _unlock(connection, key)
 
 
-def lock_table(connection: Connection, table: Table, budget: float) -> None:
-    """Take SHARE UPDATE EXCLUSIVE on the table until the current transaction ends.
+@contextmanager
+def locked_table(task: Task) -> Iterator[None]:
+    """A transaction of our own that holds the table's SHARE UPDATE EXCLUSIVE lock.
 
     It stops neither readers nor writers; while we have it, nobody builds, vacuums or alters.
-    Raises LockTimeoutError after `budget` seconds, naming who has the table.
+    A materialised view cannot be locked, and is not. The session's lock_timeout bounds the
+    wait; then LockTimeoutError names who has the table.
     """
     from sqlalchemy.exc import DBAPIError
 
-    try:
-        with settings(connection, lock_timeout=milliseconds(budget)):
-            run(connection, f"LOCK TABLE ONLY {table} IN SHARE UPDATE EXCLUSIVE MODE")
-    except DBAPIError as error:
-        if sqlstate(error) not in (LOCK_NOT_AVAILABLE, DEADLOCK):
-            raise
-        raise TableBusy from error
+    connection, table = task.connection, task.table
+    busy = None
+    with suppress(_TableBusy), transaction(connection):
+        if not table.materialised_view:
+            try:
+                run(connection, f"LOCK TABLE ONLY {table} IN SHARE UPDATE EXCLUSIVE MODE")
+            except DBAPIError as error:
+                if sqlstate(error) not in (LOCK_NOT_AVAILABLE, DEADLOCK):
+                    raise
+                busy = error
+                raise _TableBusy from error
+        yield
+    if busy is not None:
+        # The transaction has ended; only now can be read who holds the lock.
+        raise _table_busy(connection, table, task.settings.lock_timeout) from busy
 
 
-class TableBusy(Exception):
-    """`lock_table` gave up; the transaction has to end before who holds the lock can be read."""
+class _TableBusy(Exception):
+    """Ends the transaction in which the lock was not to be had."""
 
 
-@contextmanager
-def locked_table(connection: Connection, table: Table, budget: float) -> Iterator[None]:
-    """A transaction of our own that holds the table's SHARE UPDATE EXCLUSIVE lock.
-
-    A materialised view cannot be locked, and is not. Raises LockTimeoutError.
-    """
-    try:
-        with transaction(connection):
-            if not table.materialised_view:
-                lock_table(connection, table, budget)
-            yield
-    except TableBusy as error:
-        raise table_busy(connection, table, budget) from error.__cause__
-
-
-def table_busy(connection: Connection, table: Table, budget: float) -> LockTimeoutError:
+def _table_busy(connection: Connection, table: Table, budget: float) -> LockTimeoutError:
     """The error for a table whose lock was not to be had; says what holds it."""
     holders = _holders(
         connection,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alembic_index_ops.build.failures import NAME_TAKEN, build_failure
-from alembic_index_ops.build.locks import milliseconds
 from alembic_index_ops.build.naming import replaced_name
 from alembic_index_ops.build.plan import CreatePlan, tags_of_new
 from alembic_index_ops.build.provenance import parse_comment
 from alembic_index_ops.build.task import Task
 from alembic_index_ops.catalog.indexes import ObservedIndex
-from alembic_index_ops.catalog.session import run, settings, sqlstate
+from alembic_index_ops.catalog.session import run, sqlstate
 from alembic_index_ops.definition.sql import (
     literal,
     qualified,
@@ -71,8 +70,7 @@ def give_name(task: Task, aside: ObservedIndex, plan: CreatePlan, comment: str |
         f" END IF; {body}; END"
     )
     try:
-        with settings(task.connection, lock_timeout=milliseconds(task.settings.lock_timeout)):
-            run(task.connection, f"DO {literal(block).strip()}")
+        run(task.connection, f"DO {literal(block).strip()}")
     except DBAPIError as error:
         if sqlstate(error) == NAME_TAKEN:
             raise JudgeAgain(error) from error

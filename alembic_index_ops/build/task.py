@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from alembic_index_ops.build.locks import lock_timeout_floor
+from alembic_index_ops.build.locks import lock_timeout_floor, milliseconds
+from alembic_index_ops.build.naming import is_aside
 from alembic_index_ops.build.plan import Compare, Revision, State
-from alembic_index_ops.catalog.indexes import ObservedIndex, read_indexes
+from alembic_index_ops.catalog.indexes import ObservedIndex, read_index_names, read_indexes
 from alembic_index_ops.catalog.session import settings
 from alembic_index_ops.catalog.tables import Table, read_holder
 from alembic_index_ops.catalog.twin import normalise
@@ -39,11 +40,19 @@ class Task:
 
     def read_state(self) -> State:
         """The table's indexes, and who has the name."""
-        return State(
-            self.table,
-            read_indexes(self.connection, table_oids=[self.table.oid]),
-            read_holder(self.connection, self.name, self.table.schema),
-        )
+        holder = read_holder(self.connection, self.name, self.table.schema)
+        indexes = read_indexes(self.connection, table_oids=[self.table.oid])
+        return State(self.table, indexes, holder)
+
+    def read_state_to_create(self) -> State:
+        """The same; empty where the name is free and no build of ours left anything.
+
+        That is the common case, and names alone are read in a fraction of the time.
+        """
+        holder = read_holder(self.connection, self.name, self.table.schema)
+        if holder is None and not any(map(is_aside, read_index_names(self.connection, self.table))):
+            return State(self.table, (), None)
+        return self.read_state()
 
     def above_floor(self) -> Task:
         """The same task, with a lock_timeout that is not below its floor."""
@@ -68,10 +77,15 @@ class Task:
 
 
 @contextmanager
-def unlimited(connection: Connection) -> Iterator[None]:
-    """Switch off for a block what would cut a build by the clock."""
-    limits = {"statement_timeout": "0"}
-    if (connection.dialect.server_version_info or (14,)) >= (17,):
-        limits["transaction_timeout"] = "0"
-    with settings(connection, **limits):
-        yield
+def session(task: Task) -> Iterator[Task]:
+    """The session's settings for one operation: our lock_timeout, above its floor, and nothing
+    that would cut a build by the clock. Yields the task with that lock_timeout."""
+    task = task.above_floor()
+    values = {
+        "lock_timeout": milliseconds(task.settings.lock_timeout),
+        "statement_timeout": "0",
+    }
+    if (task.connection.dialect.server_version_info or (14,)) >= (17,):
+        values["transaction_timeout"] = "0"
+    with settings(task.connection, **values):
+        yield task

@@ -16,6 +16,8 @@ from alembic_index_ops.errors import LockTimeoutError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from alembic_index_ops.catalog.tables import Table
+
 _READ_LOCK_TIMEOUT = "2s"
 
 # One row per index, with columns, operator classes and collations by number; the first row
@@ -213,6 +215,18 @@ def read_indexes(
     observed = [ObservedIndex._make((*row[:-1], dictionary)) for row in rows]
     observed.sort(key=attrgetter("schema", "table", "name"))
     return tuple(observed)
+
+
+def read_index_names(connection: Connection, table: Table) -> list[str]:
+    """The names of a table's indexes, read without looking at any definition."""
+    rows = read(
+        connection,
+        "SELECT c.relname FROM pg_catalog.pg_index i"
+        " JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+        " WHERE i.indrelid = CAST(CAST(:table AS bigint) AS oid) ORDER BY 1",
+        table=table.oid,
+    )
+    return [str(row[0]) for row in rows]
 
 
 def _query(connection: Connection, which: str) -> str:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alembic_index_ops.build.at_once import run_create_inside
+from alembic_index_ops.build.at_once import (
+    ON_NEW_TABLE,
+    run_create_inside,
+    run_create_on_new_table,
+)
 from alembic_index_ops.build.create import run_create
 from alembic_index_ops.build.drop import release_tags, run_drop, run_drop_inside
 from alembic_index_ops.build.place import created_in_this_transaction, has_unstamped_writes
@@ -36,7 +40,10 @@ def create_online(context: MigrationContext, operation: CreateConcurrentIndexOp)
     reason = _inside(connection, table, operation.concurrently)
     if reason:
         task = Task(connection, table, spec.name, revision, settings, log_event)
-        run_create_inside(task, wished, operation.comment, reason)
+        if reason == ON_NEW_TABLE:
+            run_create_on_new_table(task, wished, operation.comment)
+        else:
+            run_create_inside(task, wished, operation.comment, reason)
         return
     label = f'index "{spec.name}" on {table}'
     _warn_of_unstamped_writes(context, label, revision)
@@ -103,7 +110,7 @@ def _inside(connection: Connection, table: Table, concurrently: object) -> str:
         and not is_autocommit(connection)
         and created_in_this_transaction(connection, table)
     ):
-        return "in the transaction that made the table"
+        return ON_NEW_TABLE
     return ""
 
 
