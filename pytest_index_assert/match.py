@@ -32,11 +32,15 @@ class LeafFault:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An existing index beside the requirement: what it reaches, and what keeps it from it."""
+    """An existing index beside the requirement: what it reaches, and what keeps it from it.
+
+    `lacking` is how many of the required key columns are none of its own.
+    """
 
     index: ObservedIndex
     level: Level | None
     differences: tuple[Difference, ...]
+    lacking: int = 0
     leaf_faults: tuple[LeafFault, ...] = ()
 
     @property
@@ -45,9 +49,10 @@ class Candidate:
         return self.level is not None and self.index.usable and not self.leaf_faults
 
     @property
-    def distance(self) -> tuple[int, bool, int, bool, str]:
+    def distance(self) -> tuple[int, int, bool, int, bool, str]:
         """Sorts the nearest first."""
         return (
+            self.lacking,
             len(self.differences),
             not self.index.usable,
             len(self.leaf_faults),
@@ -103,7 +108,9 @@ def _compare(
     if name is not None and index.name != name:
         level = None
         differences = (Difference("name", name, index.name), *differences)
-    return Candidate(index, level, differences)
+    labels = {key.label for key in index.spec.key_columns}
+    lacking = 0 if index.name == name else sum(k.label not in labels for k in wanted.key_columns)
+    return Candidate(index, level, differences, lacking)
 
 
 def _leaf_faults(

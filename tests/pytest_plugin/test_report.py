@@ -157,6 +157,11 @@ def test_another_definition_under_the_name(jobs):
     ]
 
 
+def test_the_nearest_is_the_one_with_the_columns(jobs):
+    lines = message(jobs, "jobs", "created_at")
+    assert lines[2] == '  nearest: "ix_jobs_org_id_created_at": btree (org_id, created_at DESC)'
+
+
 def test_predicates_are_shown_as_the_server_has_them(jobs):
     change(jobs, "CREATE INDEX ix_status ON jobs (status) WHERE status = 'done'")
     lines = message(jobs, "jobs", "status", where="status='new'")
