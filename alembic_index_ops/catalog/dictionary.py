@@ -35,6 +35,7 @@ class Dictionary:
         self._domains = domains or {}
         self._classes = classes
         self._collations = collations or {}
+        self._keys: dict[tuple[str, ...], KeyColumn] = {}
         self._defaults = {
             (method, type_) for _, _, default, method, type_ in classes.values() if default
         }
@@ -44,42 +45,59 @@ class Dictionary:
         names, types, collations = self._columns[str(row.table_oid)]
         numbers = [int(number) - 1 for number in row.indkey.split()]
         parameters = json.loads(row.parameters) if row.parameters else {}
+        orders, classes, own = row.indoption.split(), row.indclass.split(), row.indcollation.split()
         keys = []
-        for position, (number, option, class_, collation) in enumerate(
-            zip(
-                numbers,
-                row.indoption.split(),
-                row.indclass.split(),
-                row.indcollation.split(),
-                strict=False,
-            )
-        ):
-            given = parameters.get(str(position + 1), ())
-            keys.append(
-                KeyColumn(
-                    None if number < 0 else names[number],
-                    row.expressions[position] if number < 0 and row.expressions else None,
-                    descending=bool(int(option) & _DESC),
-                    nulls_first=bool(int(option) & _NULLS_FIRST),
-                    operator_class=self._operator_class(
-                        class_, None if number < 0 else types[number], named=bool(given)
-                    ),
-                    collation=self._collation(
-                        collation, _DEFAULT_COLLATION if number < 0 else collations[number]
-                    ),
-                )
-            )
+        for position in range(row.key_count):
+            number = numbers[position]
+            numbered = orders[position], classes[position], own[position]
+            if number < 0:
+                expression = row.expressions[position] if row.expressions else None
+                key = self._key(None, expression, None, _DEFAULT_COLLATION, *numbered)
+            else:
+                key = self._column(names[number], types[number], collations[number], *numbered)
+            given = parameters.get(str(position + 1))
             if given:
-                pairs = (pair.partition("=") for pair in given)
-                keys[-1] = replace(
-                    keys[-1],
-                    operator_class_parameters=tuple((name, value) for name, _, value in pairs),
-                )
+                key = self._with_parameters(key, classes[position], given)
+            keys.append(key)
         return tuple("" if number < 0 else names[number] for number in numbers), tuple(keys)
 
-    def _operator_class(
-        self, oid: str, column_type: str | None, *, named: bool
-    ) -> QualifiedName | None:
+    def _column(self, name: str, type_: str, *others: str) -> KeyColumn:
+        """A column's key; tables have the same ones over and over, and a value can be shared."""
+        asked = (name, type_, *others)
+        key = self._keys.get(asked)
+        if key is None:
+            key = self._keys[asked] = self._key(name, None, type_, *others)
+        return key
+
+    def _key(
+        self,
+        name: str | None,
+        expression: str | None,
+        type_: str | None,
+        column_collation: str,
+        order: str,
+        class_: str,
+        collation: str,
+    ) -> KeyColumn:
+        return KeyColumn(
+            name,
+            expression,
+            descending=bool(int(order) & _DESC),
+            nulls_first=bool(int(order) & _NULLS_FIRST),
+            operator_class=self._operator_class(class_, type_),
+            collation=self._collation(collation, column_collation),
+        )
+
+    def _with_parameters(self, key: KeyColumn, class_: str, given: list[str]) -> KeyColumn:
+        """Parameters name their operator class, be it the default or not."""
+        pairs = (pair.partition("=") for pair in given)
+        return replace(
+            key,
+            operator_class=QualifiedName(*self._classes[class_][:2]),
+            operator_class_parameters=tuple((name, value) for name, _, value in pairs),
+        )
+
+    def _operator_class(self, oid: str, column_type: str | None) -> QualifiedName | None:
         """None for the default: the class marked so, unless the type has a default of its own."""
         name, schema, default, method, input_type = self._classes[oid]
         own_type = column_type
@@ -87,11 +105,7 @@ class Dictionary:
             own_type = self._domains[own_type]
         if own_type == _VARCHAR:  # it has no operator classes and uses those of text
             own_type = _TEXT
-        if (
-            default
-            and not named
-            and (own_type in (None, input_type) or (method, own_type) not in self._defaults)
-        ):
+        if default and (own_type in (None, input_type) or (method, own_type) not in self._defaults):
             return None
         return QualifiedName(name, schema)
 

@@ -217,7 +217,7 @@ def check_name(name: str) -> None:
         raise ArgumentError("an index needs a name, and this one is empty")
     if "\0" in name:
         raise ArgumentError(f"index name {name!r}: PostgreSQL names cannot hold a NUL character")
-    if len(name) * 4 <= NAME_BYTES:
+    if len(name) <= NAME_BYTES and name.isascii():
         return
     size = len(name.encode())
     if size > NAME_BYTES:
