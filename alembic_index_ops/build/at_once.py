@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from alembic_index_ops.build.failures import build_failure
+from alembic_index_ops.build.failures import NAME_TAKEN, build_failure
 from alembic_index_ops.build.locks import DEADLOCK, LOCK_NOT_AVAILABLE, milliseconds
 from alembic_index_ops.build.name import JudgeAgain, debris_names, give_name, settle
 from alembic_index_ops.build.naming import replaced_name
-from alembic_index_ops.build.place import SMALL_BYTES, read_size
+from alembic_index_ops.build.place import SMALL_BYTES, is_small_and_free, read_size
 from alembic_index_ops.build.plan import CreatePlan, plan_create, tags_of_new
 from alembic_index_ops.build.task import Task
 from alembic_index_ops.catalog.session import run, settings, sqlstate, transaction
@@ -86,23 +86,32 @@ def _explained(task: Task) -> Iterator[None]:
         raise build_failure(task, error, "Nothing was changed.") from error
 
 
-def build_small(task: Task, wished: IndexSpec, plan: CreatePlan, comment: str | None) -> bool:
-    """Build under a SHARE lock that is free this instant; False where that cannot be."""
+def run_create_small(task: Task, wished: IndexSpec, comment: str | None) -> bool:
+    """Create the index on a table of at most 64 kB whose name is free, in a short transaction.
+
+    The connection is in autocommit. Takes only locks that are free this instant, and changes
+    nothing where one is not: then, as for a bigger table, a taken name or a leftover of an
+    earlier build, the answer is False.
+    """
     from sqlalchemy.exc import DBAPIError
 
     connection, table = task.connection, task.table
-    if read_size(connection, table) > SMALL_BYTES:
+    if table.materialised_view:
         return False
     try:
         with transaction(connection):
+            run(connection, f"LOCK TABLE ONLY {table} IN SHARE UPDATE EXCLUSIVE MODE NOWAIT")
+            if not is_small_and_free(connection, table, task.name):
+                return False
             run(connection, f"LOCK TABLE {table} IN SHARE MODE NOWAIT")
             if read_size(connection, table) > SMALL_BYTES:
                 return False
-            _build(task, wished, plan, comment)
+            _build(task, wished, CreatePlan(), comment)
     except DBAPIError as error:
-        if sqlstate(error) in (LOCK_NOT_AVAILABLE, DEADLOCK):
+        if sqlstate(error) in (LOCK_NOT_AVAILABLE, DEADLOCK, NAME_TAKEN):
             return False
-        raise
+        raise build_failure(task, error, "Nothing was changed.") from error
+    task.tell(BuiltAtOnce, reason=f"the table has at most {SMALL_BYTES // 1024} kB")
     return True
 
 

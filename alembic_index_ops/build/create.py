@@ -5,20 +5,24 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from alembic_index_ops.build.at_once import build_small
 from alembic_index_ops.build.debris import drop_debris, drop_leftover
 from alembic_index_ops.build.failures import NAME_TAKEN, build_failure
 from alembic_index_ops.build.locks import DEADLOCK, locked_table, one_builder
 from alembic_index_ops.build.name import JudgeAgain, debris_names, give_name, settle
-from alembic_index_ops.build.place import SMALL_BYTES
+from alembic_index_ops.build.place import SMALL_BYTES, read_size
 from alembic_index_ops.build.plan import CreatePlan, plan_create
 from alembic_index_ops.build.task import Task, session
 from alembic_index_ops.catalog.indexes import ObservedIndex, read_indexes
 from alembic_index_ops.catalog.session import run, sqlstate
 from alembic_index_ops.definition.compare import compare_definitions
 from alembic_index_ops.definition.sql import render_create
-from alembic_index_ops.errors import UnsupportedError, VerificationError
-from alembic_index_ops.events import BuildStarted, BuiltAtOnce, Corpse, Named, Taken
+from alembic_index_ops.errors import (
+    IndexOpsError,
+    LockTimeoutError,
+    UnsupportedError,
+    VerificationError,
+)
+from alembic_index_ops.events import BuildStarted, Corpse, Named, Taken
 
 if TYPE_CHECKING:
     from alembic_index_ops.definition.spec import IndexSpec
@@ -26,16 +30,16 @@ if TYPE_CHECKING:
 _JUDGEMENTS = 5
 
 
-def run_create(task: Task, wished: IndexSpec, comment: str | None, *, small: bool) -> None:
-    """Create the index, outside any transaction (the connection is in autocommit).
+def run_create(task: Task, wished: IndexSpec, comment: str | None) -> None:
+    """Create the index concurrently; the connection is in autocommit.
 
-    `small` allows a short SHARE lock on a table of at most 64 kB. Raises the errors of
-    `alembic_index_ops.errors`; after each of them the same call again ends right.
+    Raises the errors of `alembic_index_ops.errors`; after each of them the same call again
+    ends right.
     """
     with session(task) as task, one_builder(task):
         for attempt in range(_JUDGEMENTS):
             try:
-                _create(task, wished, comment, small)
+                _create(task, wished, comment)
             except JudgeAgain as again:
                 if attempt == _JUDGEMENTS - 1:
                     raise build_failure(task, again.cause, "") from again.cause
@@ -43,9 +47,9 @@ def run_create(task: Task, wished: IndexSpec, comment: str | None, *, small: boo
                 return
 
 
-def _create(task: Task, wished: IndexSpec, comment: str | None, small: bool) -> None:
-    plan, at_once = _look(task, wished, comment, small)
-    if at_once or settle(task, plan):
+def _create(task: Task, wished: IndexSpec, comment: str | None) -> None:
+    plan = _look(task, wished)
+    if settle(task, plan):
         drop_debris(task, debris_names(plan))
         return
     if plan.corpse is not None:
@@ -61,36 +65,34 @@ def _create(task: Task, wished: IndexSpec, comment: str | None, small: bool) -> 
     drop_debris(task, debris_names(plan))
 
 
-def _look(
-    task: Task, wished: IndexSpec, comment: str | None, small: bool
-) -> tuple[CreatePlan, bool]:
-    """Judge while nobody can build on the table, and build at once what is small and free."""
+def _look(task: Task, wished: IndexSpec) -> CreatePlan:
+    """Judge while nobody can build on the table."""
     from sqlalchemy.exc import DBAPIError
 
-    table = task.table
-    built = False
     try:
         with locked_table(task):
-            plan = plan_create(
-                wished, task.read_state_to_create(), task.revision, task.comparing(wished)
-            )
-            free = plan.build is not None and plan.corpse is None
-            if free and small and not table.materialised_view:
-                built = build_small(task, wished, plan, comment)
-            if plan.build is not None and not built and table.partitioned:
-                raise UnsupportedError(
-                    f'index "{wished.name}" on {table}: the table is partitioned and bigger than'
-                    f" {SMALL_BYTES // 1024} kB, and PostgreSQL cannot build on a partitioned"
-                    " table concurrently. Nothing was changed; create the index on each partition"
-                    " first, and then this one with concurrently=False, which attaches them."
-                )
+            state = task.read_state_to_create()
+            plan = plan_create(wished, state, task.revision, task.comparing(wished))
+            if plan.build is not None and task.table.partitioned:
+                raise _not_concurrently(task)
     except DBAPIError as error:
-        if sqlstate(error) == NAME_TAKEN:
-            raise JudgeAgain(error) from error
         raise build_failure(task, error, "Nothing was changed.") from error
-    if built:
-        task.tell(BuiltAtOnce, reason=f"the table has at most {SMALL_BYTES // 1024} kB")
-    return plan, built
+    return plan
+
+
+def _not_concurrently(task: Task) -> IndexOpsError:
+    label = f'index "{task.name}" on {task.table}'
+    if read_size(task.connection, task.table) <= SMALL_BYTES:
+        return LockTimeoutError(
+            f"{label}: the table is partitioned, so its index is built at once, and a writer or a"
+            " build has one of its partitions now. Nothing was changed; run the migration again."
+        )
+    return UnsupportedError(
+        f"{label}: the table is partitioned and bigger than {SMALL_BYTES // 1024} kB, and"
+        " PostgreSQL cannot build on a partitioned table concurrently. Nothing was changed; create"
+        " the index on each partition first, and then this one with concurrently=False, which"
+        " attaches them."
+    )
 
 
 def _build_aside(task: Task, wished: IndexSpec, aside: str) -> ObservedIndex:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alembic_index_ops.build.naming import is_aside
 from alembic_index_ops.catalog.session import read
 
 if TYPE_CHECKING:
@@ -64,6 +65,28 @@ def created_in_this_transaction(connection: Connection, table: Table) -> bool:
 def read_size(connection: Connection, table: Table) -> int:
     """Bytes of the table, or of all its leaves. Waits behind ACCESS EXCLUSIVE locks."""
     return int(read(connection, _SIZE, table=table.oid)[0][0])
+
+
+def is_small_and_free(connection: Connection, table: Table, name: str) -> bool:
+    """Whether the table has at most SMALL_BYTES, nothing in its schema has that name, and no
+    build of ours has left anything on it."""
+    row = read(
+        connection,
+        f"""
+        SELECT ({_SIZE}),
+          EXISTS (SELECT FROM pg_catalog.pg_class c
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relname = :name AND n.nspname = :schema),
+          ARRAY(SELECT c.relname::text FROM pg_catalog.pg_index i
+            JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+            WHERE i.indrelid = CAST(CAST(:table AS bigint) AS oid))
+        """,
+        table=table.oid,
+        schema=table.schema,
+        name=name,
+    )[0]
+    size, taken, names = row
+    return size <= SMALL_BYTES and not taken and not any(map(is_aside, names))
 
 
 def has_unstamped_writes(

@@ -8,6 +8,7 @@ from alembic_index_ops.build.at_once import (
     ON_NEW_TABLE,
     run_create_inside,
     run_create_on_new_table,
+    run_create_small,
 )
 from alembic_index_ops.build.create import run_create
 from alembic_index_ops.build.drop import release_tags, run_drop, run_drop_inside
@@ -49,7 +50,9 @@ def create_online(context: MigrationContext, operation: CreateConcurrentIndexOp)
     _warn_of_unstamped_writes(context, label, revision)
     with outside_transaction(context, label) as connection:
         task = Task(connection, table, spec.name, revision, settings, log_event)
-        run_create(task, wished, operation.comment, small=operation.concurrently == "auto")
+        auto = operation.concurrently == "auto"
+        if not (auto and run_create_small(task, wished, operation.comment)):
+            run_create(task, wished, operation.comment)
 
 
 def drop_online(context: MigrationContext, operation: DropConcurrentIndexOp) -> None:
