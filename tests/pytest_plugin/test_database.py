@@ -27,10 +27,13 @@ FOREIGN_ENV_PY = ENV_PY.replace(
 ).replace("from alembic", "import os\nfrom alembic")
 
 # It does more than to run migrations, in the same transaction.
-SCHEMA_ENV_PY = FOREIGN_ENV_PY.replace(
+SCHEMA_ENV_PY = FOREIGN_ENV_PY.replace("engine.connect()", "engine.begin()").replace(
     "    context.configure(",
     "    connection.exec_driver_sql('CREATE SCHEMA app')\n    context.configure(",
 )
+
+# Nothing that it does can be rolled back.
+AUTOCOMMIT_ENV_PY = FOREIGN_ENV_PY.replace("poolclass=", "isolation_level='AUTOCOMMIT', poolclass=")
 
 ASYNC_ENV_PY = """
 import asyncio
@@ -142,7 +145,11 @@ def test_migrate_by_all_the_workers_of_xdist(project, database):
     result.assert_outcomes(passed=4)
 
 
-@pytest.mark.parametrize("env_py", [FOREIGN_ENV_PY, SCHEMA_ENV_PY], ids=["plain", "with DDL"])
+@pytest.mark.parametrize(
+    "env_py",
+    [FOREIGN_ENV_PY, SCHEMA_ENV_PY, AUTOCOMMIT_ENV_PY],
+    ids=["plain", "with DDL", "autocommit"],
+)
 def test_an_env_py_that_would_migrate_another_database_is_refused(
     project, server, database, monkeypatch, env_py
 ):
