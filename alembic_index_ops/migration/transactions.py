@@ -36,6 +36,12 @@ def outside_transaction(context: MigrationContext, label: str) -> Iterator[Conne
             " `connection.begin()`, and keep `with context.begin_transaction():` around"
             " `context.run_migrations()`."
         )
+    if connection.in_nested_transaction():
+        raise TransactionError(
+            f"{label} cannot be built or dropped concurrently inside a SAVEPOINT: that needs the"
+            " end of the transaction. Nothing was changed; call the operation outside of the"
+            " `with ....begin_nested():` block."
+        )
     block = context.autocommit_block()
     block.__enter__()
     try:

@@ -337,16 +337,34 @@ def test_the_session_is_left_as_it_was(
 def test_a_short_statement_timeout_does_not_cut_a_build(
     database: Database, shared: Project
 ) -> None:
-    create_jobs(database)
-    execute(database, "CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
-            " 'BEGIN PERFORM pg_sleep(0.00005); RETURN $1; END'")  # fmt: skip
-    shared.revision("a", 'op.create_concurrent_index("ix", "jobs", [sa.text("slow(org)")])')
+    execute(
+        database,
+        "CREATE TABLE jobs AS SELECT i AS org FROM generate_series(1, 300) i",
+        "CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
+        " 'BEGIN PERFORM pg_sleep(0.001); RETURN $1; END'",
+    )
+    operation = 'op.create_concurrent_index("ix", "jobs", [sa.text("slow(org)")]'
+    shared.revision("a", f"{operation}, concurrently=True)")
     with database.engine.connect() as connection:
         connection.execute(text("SET statement_timeout = '100ms'"))
         connection.commit()
         shared.upgrade(connection=connection)
 
     assert indexes(database)["ix"].state == "valid"
+
+
+def test_a_savepoint_of_the_user_around_a_concurrent_build(
+    database: Database, project: Project
+) -> None:
+    create_jobs(database)
+    project.revision("a", f"with op.get_bind().begin_nested():\n    {CREATE}")
+
+    with pytest.raises(TransactionError) as refused:
+        project.upgrade()
+
+    assert "SAVEPOINT" in str(refused.value)
+    assert indexes(database) == {}
+    assert revisions(database) == set()
 
 
 # Unstamped writes
