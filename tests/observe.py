@@ -37,7 +37,9 @@ def indexes(database: Database) -> dict[str, Seen]:
 
 
 def revisions(database: Database) -> set[str]:
-    """The revisions that the database is stamped with."""
+    """The revisions that the database is stamped with; none where Alembic never committed."""
+    if rows(database, "SELECT to_regclass('alembic_version')") == [(None,)]:
+        return set()
     return {str(row[0]) for row in rows(database, "SELECT version_num FROM alembic_version")}
 
 
