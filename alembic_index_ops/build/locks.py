@@ -34,8 +34,15 @@ _HOLDERS = """
 SELECT DISTINCT a.pid, a.usename, a.application_name, a.state, a.query
 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
 WHERE l.granted AND a.pid <> pg_backend_pid() AND {which}
+  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
 ORDER BY a.pid
 """
+
+# What conflicts with SHARE UPDATE EXCLUSIVE.
+_CONFLICTING = (
+    "l.relation = CAST(CAST(:table AS bigint) AS oid) AND l.mode IN ('ShareUpdateExclusiveLock',"
+    " 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')"
+)
 
 
 def milliseconds(seconds: float) -> str:
@@ -90,12 +97,14 @@ def locked_table(task: Task) -> Iterator[None]:
     """A transaction of our own that holds the table's SHARE UPDATE EXCLUSIVE lock.
 
     It stops neither readers nor writers; while we have it, nobody builds, vacuums or alters.
-    A materialised view cannot be locked, and is not. The session's lock_timeout bounds the
-    wait; then LockTimeoutError names who has the table.
+    A materialised view cannot be locked; it is only waited for. The session's lock_timeout
+    bounds the wait; then LockTimeoutError names who has the table.
     """
     from sqlalchemy.exc import DBAPIError
 
     connection, table = task.connection, task.table
+    if table.materialised_view:
+        _wait_for_view(connection, table, task.settings.lock_timeout)
     busy = None
     with suppress(_TableBusy), transaction(connection):
         if not table.materialised_view:
@@ -112,19 +121,25 @@ def locked_table(task: Task) -> Iterator[None]:
         raise _table_busy(connection, table, task.settings.lock_timeout) from busy
 
 
+def _wait_for_view(connection: Connection, table: Table, budget: float) -> None:
+    """Poll until nobody has a lock that a build on the materialised view would wait for.
+
+    Waiting inside the build would hold a snapshot, for which the other's build waits.
+    """
+    give_up = time.monotonic() + budget
+    while read(connection, _HOLDERS.format(which=_CONFLICTING), table=table.oid):
+        if time.monotonic() > give_up:
+            raise _table_busy(connection, table, budget)
+        time.sleep(_POLL_SECONDS * random.uniform(0.5, 1.5))
+
+
 class _TableBusy(Exception):
     """Ends the transaction in which the lock was not to be had."""
 
 
 def _table_busy(connection: Connection, table: Table, budget: float) -> LockTimeoutError:
     """The error for a table whose lock was not to be had; says what holds it."""
-    holders = _holders(
-        connection,
-        "l.relation = CAST(CAST(:table AS bigint) AS oid) AND l.mode IN"
-        " ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',"
-        " 'ExclusiveLock', 'AccessExclusiveLock')",
-        table=table.oid,
-    )
+    holders = _holders(connection, _CONFLICTING, table=table.oid)
     building = [
         row[0]
         for row in read(

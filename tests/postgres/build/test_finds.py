@@ -8,12 +8,13 @@ import re
 import signal
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from alembic_index_ops import DefinitionDiffersError, LockTimeoutError, NameTakenError
 from tests.observe import Seen, adopted_by, built_by, eventually, execute, indexes, revisions, rows
 from tests.projects import Project
-from tests.servers import Database
+from tests.servers import Database, Server
 from tests.sessions import (
     Running,
     backend_running,
@@ -263,3 +264,46 @@ def test_a_leftover_of_an_edited_migration_is_dropped(database: Database, projec
     project.upgrade()
 
     assert indexes(database) == OURS
+
+
+def test_a_materialised_view_that_another_session_builds_on(
+    database: Database, project: Project
+) -> None:
+    """It cannot be locked, so its locks are looked at; waiting in a build would end the other."""
+    execute(database, "CREATE MATERIALIZED VIEW v AS SELECT * FROM jobs")
+    project.revision("v", 'op.create_concurrent_index("ix", "v", ["org"])', down=None)
+    with (
+        in_transaction(database, "SELECT 1 FROM jobs", isolation="REPEATABLE READ"),
+        running(database, "CREATE INDEX CONCURRENTLY ix ON v (org)") as other,
+    ):
+        eventually(lambda: indexes(database))
+
+        with pytest.raises(LockTimeoutError) as busy:
+            project.upgrade("v", "index_ops.lock_timeout=1s")
+
+        assert f'INVALID index "ix" is still being built or dropped; held by pid {other.pid} (' in (
+            str(busy.value)
+        )
+        assert set(indexes(database)) == {"ix"}
+    assert other.error is None or isinstance(other.error, psycopg.errors.QueryCanceled)
+    project.upgrade("v")
+    assert indexes(database)["ix"].state == "valid"
+
+
+def test_the_holder_of_a_lock_is_one_of_this_database(
+    database: Database, project: Project, server: Server
+) -> None:
+    """Databases made from one template have tables of the same OID."""
+    name = f"{database.name}_copy"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {database.name}")
+    try:
+        lock = "LOCK TABLE jobs IN SHARE UPDATE EXCLUSIVE MODE"
+        with in_transaction(Database(server, name), lock), in_transaction(database, lock) as holder:
+            pid = holder.info.backend_pid
+            with pytest.raises(LockTimeoutError) as busy:
+                project.upgrade("heads", "index_ops.lock_timeout=1s")
+    finally:
+        server.drop_database(name)
+
+    assert str(busy.value).count("pid ") == 1
+    assert f"held by pid {pid} (" in str(busy.value)
