@@ -43,6 +43,23 @@ class BuiltAtOnce(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupted(Event):
+    """The client was interrupted (Ctrl-C) while the server built."""
+
+    aside: str
+
+    @property
+    def level(self) -> int:
+        return logging.WARNING
+
+    def __str__(self) -> str:
+        return (
+            f'index "{self.index}" on {self.table}: interrupted; INVALID index "{self.aside}" may'
+            " be left behind, which the next run of this migration drops or finishes"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Taken(Event):
     """A build that an earlier run finished, but had not named, is taken over."""
 
@@ -145,6 +162,16 @@ class Absent(Event):
             f'index "{self.index}" on {self.table} does not exist, so there is nothing to drop;'
             f" nearest on that table: {names}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class DebrisDropped(Event):
+    """A leftover of an earlier build, of this index or another one of the table, is gone."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f'index "{self.name}" on {self.table}: dropped, an earlier build left it'
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from alembic_index_ops.errors import (
     UnsupportedError,
     VerificationError,
 )
-from alembic_index_ops.events import BuildStarted, Corpse, Named, Taken
+from alembic_index_ops.events import BuildStarted, Corpse, Interrupted, Named, Taken
 
 if TYPE_CHECKING:
     from alembic_index_ops.definition.spec import IndexSpec
@@ -110,6 +110,9 @@ def _build_aside(task: Task, wished: IndexSpec, aside: str) -> ObservedIndex:
         if sqlstate(error) == DEADLOCK:
             raise JudgeAgain(error) from error
         raise build_failure(task, error, left_behind) from error
+    except BaseException:
+        task.tell(Interrupted, aside=aside)
+        raise
     built = next(
         (
             index

@@ -10,7 +10,7 @@ from alembic_index_ops.build.failures import GONE
 from alembic_index_ops.build.locks import milliseconds
 from alembic_index_ops.catalog.session import run, server_message, settings, sqlstate
 from alembic_index_ops.definition.sql import qualified, render_drop
-from alembic_index_ops.events import DebrisLeft
+from alembic_index_ops.events import DebrisDropped, DebrisLeft
 
 if TYPE_CHECKING:
     from alembic_index_ops.build.task import Task
@@ -41,6 +41,8 @@ def drop_debris(task: Task, names: Iterable[str], budget: float = BUDGET_SECONDS
             if sqlstate(error) != GONE:
                 left.append(name)
                 task.tell(DebrisLeft, name=name, reason=server_message(error))
+        else:
+            task.tell(DebrisDropped, name=name)
     return left
 
 

@@ -77,6 +77,6 @@ def _leave_after(error: BaseException, block: Any) -> None:
     try:
         block.__exit__(type(error), error, error.__traceback__)
     except BaseException as second:
-        if second is not error and isinstance(error, IndexOpsError):
+        if second is not error:
             raise error from error.__cause__
         raise
