@@ -22,7 +22,7 @@ A_CUSTOMER = "SELECT user_id FROM earlybird.orders ORDER BY id LIMIT 1"
 
 DOCUMENT = Document(
     "earlybird",
-    "Step 30: Database Index Strategy",
+    "Step 30: Database Index Strategy, and its Completion Summary",
     (
         Pattern("user by id", USER_LOOKUP, earlybird.user_by_id, A_USER),
         Pattern("user by email", PRIORITY_1, earlybird.user_by_email, AN_EMAIL),
