@@ -10,7 +10,6 @@ import atexit
 import importlib.util
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -78,7 +77,6 @@ def embedded_server(*, keep: bool) -> Iterator[EmbeddedServer]:
 
 def main() -> None:
     """The keeper: start, tell the URL, wait for the end of standard input."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep = "--keep" in sys.argv
     directory = Path(tempfile.mkdtemp(prefix="index-assert-"))
     if not keep:

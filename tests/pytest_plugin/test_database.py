@@ -370,12 +370,16 @@ def test_an_interrupted_run_leaves_no_server(embedded, sent):
             time.sleep(60)
     """)
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *STRICT], cwd=embedded.path, stdout=subprocess.PIPE
+        [sys.executable, "-m", "pytest", *STRICT],
+        cwd=embedded.path,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
     )
     while not (embedded.path / "started").exists():
         assert process.poll() is None
         time.sleep(0.05)
-    process.send_signal(sent)
+    # As a terminal does: to the whole group.
+    os.killpg(process.pid, sent)
     process.communicate(timeout=60)
     assert left_over() == []
 

@@ -66,6 +66,10 @@ def test_index_engine_in_each_form(project, jobs, form):
             "sqlite:///x.db is no PostgreSQL database; indexes are asserted on PostgreSQL only",
         ),
         (
+            "__import__('sqlalchemy').create_engine('sqlite://')",
+            "sqlite:// is no PostgreSQL database; indexes are asserted on PostgreSQL only",
+        ),
+        (
             "'host=x password=s3cret'",
             "the database's URL cannot be read; write it as postgresql://user@host/database",
         ),
