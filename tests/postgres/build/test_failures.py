@@ -197,6 +197,27 @@ def test_a_build_that_somebody_ends(
     assert indexes(database) == BUILT
 
 
+def test_a_build_that_goes_on_without_its_client(database: Database, project: Project) -> None:
+    with in_transaction(database, "INSERT INTO t VALUES (0)"):
+        process = project.start("upgrade", "head")
+        pid = backend_running(database, "CREATE UNIQUE INDEX CONCURRENTLY%")
+        process.kill()
+        process.communicate()
+
+        with pytest.raises(LockTimeoutError) as busy:
+            project.upgrade("heads", "index_ops.lock_timeout=1.5s")
+
+        assert str(busy.value).startswith(
+            '"public"."t": another migration is building or dropping an index on this table, and'
+            f" did not end within lock_timeout (1.5 s): pid {pid} (postgres, no application name,"
+            ' active: CREATE UNIQUE INDEX CONCURRENTLY "ix_building_'
+        )
+        assert is_running(database, pid)
+    project.upgrade()
+    assert indexes(database) == BUILT
+    assert revisions(database) == {"a"}
+
+
 @pytest.mark.parametrize("restored", [False, True])
 @pytest.mark.parametrize("function", ["pg_cancel_backend", "pg_terminate_backend"])
 def test_a_drop_that_somebody_ends(
