@@ -492,6 +492,27 @@ def test_collation_of_an_expression(database):
     )
 
 
+def test_columns_of_the_same_name_in_several_tables_and_indexes(database):
+    found = read(
+        database,
+        'CREATE TABLE t (a text); CREATE TABLE u (a text COLLATE "C"); CREATE TABLE w (a varchar);'
+        'CREATE INDEX t1 ON t (a COLLATE "C"); CREATE INDEX t2 ON t (a DESC);'
+        "CREATE INDEX t3 ON t (a text_pattern_ops); CREATE INDEX t4 ON t USING brin (a);"
+        'CREATE INDEX u1 ON u (a COLLATE "C"); CREATE INDEX u2 ON u (a COLLATE "default");'
+        "CREATE INDEX w1 ON w (a NULLS FIRST)",
+        schema="public",
+    )
+    assert [(index.name, *index.spec.key_columns) for index in found] == [
+        ("t1", key("a", collation="C")),
+        ("t2", key("a", desc=True)),
+        ("t3", key("a", operator_class="text_pattern_ops")),
+        ("t4", key("a")),
+        ("u1", key("a")),
+        ("u2", key("a", collation="default")),
+        ("w1", key("a", nulls_first=True)),
+    ]
+
+
 # Which indexes
 
 

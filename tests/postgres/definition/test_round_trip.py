@@ -180,7 +180,7 @@ def create(connection: Connection, columns: Columns, spec: IndexSpec) -> None:
         connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
-ROUND_TRIP = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ROUND_TRIP = settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @ROUND_TRIP

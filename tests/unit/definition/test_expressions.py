@@ -86,6 +86,9 @@ def expression(sql: str, **options: object) -> KeyColumn:
         ),
         pytest.param(TITLE.label("t"), KeyColumn("title"), id="labelled column"),
         pytest.param(
+            sa.desc(TITLE.label("t")), KeyColumn("title", descending=True), id="sa.desc of label"
+        ),
+        pytest.param(
             TITLE.label("t").desc(), KeyColumn("title", descending=True), id="label of column desc"
         ),
         pytest.param(
