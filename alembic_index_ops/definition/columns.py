@@ -131,6 +131,10 @@ def define_index(
         raise ArgumentError(f'{where_label}: columns is a list; write ["{shown}"]')
     if isinstance(include, str):
         raise ArgumentError(f'{where_label}: include is a list; write include=["{include}"]')
+    if unique and using.lower() == "gist":
+        raise ArgumentError(
+            f"{where_label}: access method gist cannot be unique; use btree for a unique index"
+        )
     if nulls_not_distinct and not unique:
         raise ArgumentError(f"{where_label}: nulls_not_distinct=True needs unique=True")
     try:

@@ -22,7 +22,7 @@ _PARENTHESIS_OR_QUOTED = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _WITHOUT_ORDER = frozenset({"hash", "gin", "gist", "spgist", "brin"})
-_WITHOUT_UNIQUE = frozenset({"hash", "gin", "gist", "spgist", "brin"})
+_WITHOUT_UNIQUE = frozenset({"hash", "gin", "spgist", "brin"})
 _WITHOUT_INCLUDE = frozenset({"hash", "gin", "brin"})
 
 
@@ -152,6 +152,7 @@ class IndexSpec:
                         f"{where}: access method {method} keeps no order, so {key.label} can be"
                         " neither DESC nor NULLS FIRST; leave that out, or use btree"
                     )
+        # GiST is unique behind a WITHOUT OVERLAPS constraint (18+), never by CREATE INDEX.
         if self.unique and method in _WITHOUT_UNIQUE:
             raise ArgumentError(
                 f"{where}: access method {method} cannot be unique; use btree for a unique index"
