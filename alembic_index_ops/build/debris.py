@@ -30,7 +30,7 @@ def drop_debris(task: Task, names: Iterable[str], budget: float = BUDGET_SECONDS
     give_up = time.monotonic() + budget
     left = []
     for name in names:
-        statement = render_drop(name, task.table.schema, concurrently=True, if_exists=True)
+        statement = render_drop(name, task.table.schema, concurrently=True)
         try:
             wait = milliseconds(max(0.1, give_up - time.monotonic()))
             with settings(task.connection, lock_timeout=wait):

@@ -126,7 +126,7 @@ def plan_drop(name: str, state: State, revision: Revision | None) -> DropPlan:
                 kept_because=f"{revision.id} found it there and did not build it",
                 debris=debris,
             )
-        if tags.built_by == revision.id and tags.adopted_by:
+        if tags.needed_by_others(revision.id):
             return DropPlan(
                 keep=index,
                 kept_because=f"also needed by {', '.join(tags.adopted_by)}",

@@ -33,15 +33,25 @@ class Provenance:
             return self
         return replace(self, adopted_by=(*self.adopted_by, revision))
 
+    def needed_by_others(self, revision: str) -> bool:
+        """Whether `revision`, which made the index, has to leave it to those who adopted it.
+
+        An index without `built by` was made by plain SQL or `op.create_index`, and so by the
+        revision whose downgrade drops it.
+        """
+        return bool(self.adopted_by) and self.built_by in (None, revision)
+
     def release(self, revision: str) -> Provenance:
         """The same after a downgrade of `revision` that keeps the index.
 
-        Its adoption ends; where it built the index, `built by` passes to the first adopter.
+        Its adoption ends; where it made the index, `built by` passes to the first adopter.
         """
-        adopters = tuple(other for other in self.adopted_by if other != revision)
-        if self.built_by != revision or not adopters:
+        if revision in self.adopted_by:
+            adopters = tuple(other for other in self.adopted_by if other != revision)
             return replace(self, adopted_by=adopters)
-        return replace(self, built_by=adopters[0], adopted_by=adopters[1:])
+        if self.needed_by_others(revision):
+            return replace(self, built_by=self.adopted_by[0], adopted_by=self.adopted_by[1:])
+        return self
 
 
 def parse_comment(comment: str | None) -> Provenance:

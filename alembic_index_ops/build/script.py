@@ -18,6 +18,7 @@ from alembic_index_ops.build.script_templates import (
     DECLARE,
     JUDGE_CURRENT,
     JUDGE_DROP,
+    KEPT,
     NAME,
     RELEASE,
 )
@@ -95,14 +96,7 @@ def render_drop_script(
     """Guard, then drop; what a downgrade keeps is kept, and its tags are passed on."""
     head = _Head(name, table, schema)
     leftover = replaced_name(name, "script")
-    downgrade = revision is not None and not revision.upgrade
-    kept = "false"
-    if revision is not None and downgrade:
-        adopted, built = literal(ADOPTED_BY + revision.id), literal(BUILT_BY + revision.id)
-        any_adopter = (
-            f"EXISTS (SELECT FROM unnest(lines) l WHERE starts_with(l, {literal(ADOPTED_BY)}))"
-        )
-        kept = f"({adopted} = ANY (lines) OR {built} = ANY (lines) AND {any_adopter})"
+    kept = _kept(revision)
     how = (
         "EXECUTE format('ALTER INDEX %I.%I RENAME TO %I',"
         f" in_schema, index_name, {literal(leftover)})"
@@ -122,13 +116,23 @@ def render_release(name: str, table: str, schema: str | None, revision: Revision
     """After the stamp of a downgrade that kept the index: this revision's part in its tags ends."""
     return _block(
         _Head(name, table, schema),
-        RELEASE.format(
-            adopted=literal(ADOPTED_BY),
-            built=literal(BUILT_BY),
-            adopted_by_this=literal(ADOPTED_BY + revision.id),
-            built_by_this=literal(BUILT_BY + revision.id),
-        ),
+        RELEASE.format(kept=_kept(revision), **_tag_literals(revision)),
     )
+
+
+def _kept(revision: Revision | None) -> str:
+    if revision is None or revision.upgrade:
+        return "false"
+    return KEPT.format(**_tag_literals(revision))
+
+
+def _tag_literals(revision: Revision) -> dict[str, str]:
+    return {
+        "adopted": literal(ADOPTED_BY),
+        "built": literal(BUILT_BY),
+        "adopted_by_this": literal(ADOPTED_BY + revision.id),
+        "built_by_this": literal(BUILT_BY + revision.id),
+    }
 
 
 @dataclass(frozen=True, slots=True)

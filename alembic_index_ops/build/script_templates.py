@@ -89,6 +89,12 @@ CHECK_PRESENT = """  IF NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = curr
       USING HINT = 'See the errors above, then run this script again.';
   END IF;"""
 
+# What a downgrade keeps: what it adopted, and what it made and others adopted since.
+KEPT = """({adopted_by_this} = ANY (lines)
+        OR EXISTS (SELECT FROM unnest(lines) l WHERE starts_with(l, {adopted}))
+        AND NOT EXISTS (SELECT FROM unnest(lines) l
+          WHERE starts_with(l, {built}) AND l <> {built_by_this}))"""
+
 JUDGE_DROP = (
     """  IF current IS NOT NULL THEN
     """
@@ -110,17 +116,18 @@ CHECK_ABSENT = """  IF current IS NOT NULL AND NOT coalesce({kept}, false) THEN
       USING HINT = 'Run this script again.';
   END IF;"""
 
-RELEASE = """  IF current IS NOT NULL THEN
+RELEASE = """  IF {adopted_by_this} = ANY (lines) THEN
     lines := array_remove(lines, {adopted_by_this});
-    IF {built_by_this} = ANY (lines) THEN
-      lines := ARRAY(
-        SELECT CASE line WHEN {built_by_this} THEN
-          {built} || substr(heir, length({adopted}) + 1) ELSE line END
-        FROM unnest(lines) WITH ORDINALITY AS l(line, n),
-          (SELECT line AS heir FROM unnest(lines) WITH ORDINALITY AS a(line, n)
-            WHERE starts_with(line, {adopted}) ORDER BY n LIMIT 1) first
-        WHERE line <> heir ORDER BY n);
-    END IF;
+  ELSIF {kept} THEN
+    lines := array_remove(lines, {built_by_this});
+    lines := ARRAY(
+      SELECT CASE n WHEN heir THEN {built} || substr(line, length({adopted}) + 1) ELSE line END
+      FROM unnest(lines) WITH ORDINALITY AS l(line, n),
+        (SELECT min(n) AS heir FROM unnest(lines) WITH ORDINALITY AS a(line, n)
+          WHERE starts_with(line, {adopted})) first
+      ORDER BY n);
+  END IF;
+  IF current IS NOT NULL THEN
     EXECUTE format('COMMENT ON INDEX %I.%I IS %L', in_schema, index_name,
       nullif(array_to_string(lines, E'\\n'), ''));
   END IF;"""

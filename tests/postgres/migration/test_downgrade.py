@@ -114,6 +114,23 @@ def test_a_branch_that_adopted_leaves_the_index_to_the_one_that_built(
     assert indexes(database) == {}
 
 
+def test_a_plain_index_is_left_to_the_branch_that_adopted_it(
+    database: Database, project: Project
+) -> None:
+    project.revision("0", "pass")
+    project.revision("a", 'op.create_index("ix", "jobs", ["org"])', DROP, down="0")
+    project.revision("b", CREATE, DROP, down="0")
+    project.upgrade("a")
+    project.upgrade("b")
+
+    project.downgrade("a@0")
+    left = indexes(database)
+    project.downgrade("b@0")
+
+    assert left == found(built_by("b"))
+    assert indexes(database) == {}
+
+
 def test_branches_upgraded_and_downgraded_at_once(database: Database, branches: Project) -> None:
     branches.upgrade("heads")
     first = indexes(database)

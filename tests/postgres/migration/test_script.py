@@ -227,6 +227,17 @@ def test_the_downgrade_passes_a_built_index_to_its_adopter(
     assert indexes(jobs)["ix_jobs"].comment == f"mine\n{built_by('b')}\n{adopted_by('c')}"
 
 
+def test_the_downgrade_of_a_plain_index_leaves_it_to_its_adopter(
+    project: Project, jobs: Database
+) -> None:
+    run(jobs, script(project, "upgrade", "r1:r2"))
+    execute(jobs, f"COMMENT ON INDEX ix_jobs IS E'mine\\n{adopted_by('b')}'")
+
+    assert run(jobs, script(project, "downgrade", "r2:r1")) == []
+
+    assert indexes(jobs)["ix_jobs"].comment == f"mine\n{built_by('b')}"
+
+
 def test_a_constraint_is_not_dropped(project: Project, jobs: Database) -> None:
     execute(jobs, "ALTER TABLE jobs ADD CONSTRAINT uq UNIQUE (org)")
     project.revision("r3", 'op.drop_concurrent_index("uq", "jobs")', down="r1")

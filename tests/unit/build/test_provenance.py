@@ -60,3 +60,15 @@ def test_what_was_built_passes_to_the_first_who_adopted_it() -> None:
 
 def test_an_adoption_ends_and_the_builder_stays() -> None:
     assert Provenance("c", "a1", ("b2",)).release("b2") == Provenance("c", "a1")
+
+
+def test_a_plain_index_passes_to_the_first_who_adopted_it() -> None:
+    assert Provenance("mine", None, ("b", "c")).release("a") == Provenance("mine", "b", ("c",))
+
+
+def test_an_adopter_that_goes_leaves_a_plain_index_to_nobody() -> None:
+    assert Provenance("mine", None, ("b", "c")).release("b") == Provenance("mine", None, ("c",))
+
+
+def test_what_another_revision_built_is_not_needed_on_behalf_of_this_one() -> None:
+    assert not Provenance(None, "a", ("b",)).needed_by_others("c")
