@@ -46,7 +46,7 @@ def from_expression(expression: object) -> KeyColumn:
         if isinstance(target, elements.UnaryExpression) and target.modifier is not None:
             modifiers.append(target.modifier)
             target = target.element
-        elif isinstance(target, elements.Label | elements.Grouping | elements._label_reference):
+        elif isinstance(target, elements.Label | elements.Grouping):
             target = target.element
         else:
             break

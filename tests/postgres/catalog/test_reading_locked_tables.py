@@ -41,6 +41,9 @@ def connection(tables: Database, mode: str) -> Iterator[Connection]:
     if mode == "autocommit":
         engine = engine.execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
+        # Without a lock_timeout the read would wait until the holder's test ends: for ever.
+        connection.execute(text("SET statement_timeout = '20s'"))
+        connection.commit()
         yield connection
 
 
