@@ -9,6 +9,7 @@ not count. A fresh Inspector each time, because it caches what it has read.
 from __future__ import annotations
 
 import argparse
+import gc
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -111,6 +112,7 @@ def measure(connection: Connection, rounds: int) -> tuple[dict[str, list[float]]
     counts = {name: reader(connection) for name, reader in READERS.items()}
     for _ in range(rounds):
         for name, reader in READERS.items():
+            gc.collect()  # so that nobody pays for what the one before left
             started = time.perf_counter()
             reader(connection)
             times[name].append((time.perf_counter() - started) * 1000)
