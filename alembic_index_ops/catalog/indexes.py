@@ -6,15 +6,15 @@ import json
 from collections.abc import Iterable
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alembic_index_ops.catalog.dictionary import Dictionary
-from alembic_index_ops.catalog.session import read, settings, sqlstate
+from alembic_index_ops.catalog.session import settings, sqlstate
 from alembic_index_ops.definition.spec import IndexSpec
 from alembic_index_ops.errors import LockTimeoutError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, CursorResult
 
     from alembic_index_ops.catalog.tables import Table
 
@@ -183,6 +183,7 @@ def read_indexes(
     is not there, LockTimeoutError where a table stays locked for two seconds.
     https://www.postgresql.org/docs/current/catalog-pg-index.html
     """
+    from sqlalchemy import text
     from sqlalchemy.exc import DBAPIError
 
     values: dict[str, object] = {}
@@ -200,7 +201,7 @@ def read_indexes(
         which = _OF_ALL
     try:
         with settings(connection, lock_timeout=_READ_LOCK_TIMEOUT):
-            rows = read(connection, _query(connection, which), **values)
+            observed = _observe(connection.execute(text(_query(connection, which)), values))
     except DBAPIError as error:
         if sqlstate(error) == "55P03":
             raise LockTimeoutError(
@@ -209,12 +210,18 @@ def read_indexes(
                 " Try again when that lock is gone."
             ) from error
         raise
-    if not rows:
-        return ()
-    dictionary = Dictionary(**json.loads(rows[0][-1]))
-    observed = [ObservedIndex._make((*row[:-1], dictionary)) for row in rows]
-    observed.sort(key=attrgetter("schema", "table", "name"))
-    return tuple(observed)
+    return tuple(sorted(observed, key=attrgetter("schema", "table", "name")))
+
+
+def _observe(result: CursorResult[Any]) -> list[ObservedIndex]:
+    """The rows as values, some at a time: ten thousand rows alive make the collector run."""
+    observed: list[ObservedIndex] = []
+    dictionary = None
+    for rows in result.partitions(500):
+        if dictionary is None:
+            dictionary = Dictionary(**json.loads(rows[0][-1]))
+        observed += [ObservedIndex._make((*row[:-1], dictionary)) for row in rows]
+    return observed
 
 
 def read_index_names(connection: Connection, table: Table) -> list[str]:
