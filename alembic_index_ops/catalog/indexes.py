@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alembic_index_ops.catalog.dictionary import Dictionary
-from alembic_index_ops.catalog.session import settings, sqlstate
+from alembic_index_ops.catalog.session import read, settings, sqlstate
 from alembic_index_ops.definition.spec import IndexSpec
 from alembic_index_ops.errors import LockTimeoutError
 
