@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from alembic_index_ops.catalog import ObservedIndex, read_indexes
+from alembic_index_ops.catalog import ObservedIndex, read_indexes, read_table
+from alembic_index_ops.catalog.indexes import read_index_names
 from alembic_index_ops.definition import IndexSpec, key
 from alembic_index_ops.errors import TableNotFoundError, UnsupportedError
 from tests.postgres.catalog.reading import only, read
@@ -139,3 +140,15 @@ def test_odd_names(database):
 def test_repr_names_the_state(database):
     index = only(read(database, "CREATE TABLE t (a int); CREATE INDEX ix ON t (a)"))
     assert repr(index) == f"<ObservedIndex {index.spec!r}, valid>"
+
+
+def test_names_alone_are_read_while_the_table_is_locked(database):
+    read(
+        database,
+        "CREATE TABLE t (a int); CREATE INDEX b ON t (a) WHERE a > 0; CREATE INDEX a ON t (a)",
+    )
+    with database.connect() as holder, database.engine.connect() as connection:
+        holder.execute("BEGIN")
+        holder.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        connection.execute(text("SET statement_timeout = '5s'"))
+        assert sorted(read_index_names(connection, read_table(connection, "t", None))) == ["a", "b"]
