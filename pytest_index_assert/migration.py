@@ -127,7 +127,7 @@ def _run(job: dict[str, Any], options: Options, url: URL | None) -> dict[str, An
         if options.url_variable:
             environment[options.url_variable] = job["url"]
     done = subprocess.run(
-        [sys.executable, "-m", _RUNNER],
+        [sys.executable, "-u", "-m", _RUNNER],
         input=json.dumps(job),
         capture_output=True,
         text=True,

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -306,15 +307,18 @@ pytest_embedded = pytest.mark.skipif(
 
 
 @pytest.fixture
-def embedded(project, monkeypatch, tmp_path_factory):
-    """A project on the embedded server, whose directories go where the test sees them."""
-    directory = tmp_path_factory.mktemp("t")
-    for parent in (directory, *directory.parents[:2]):
-        parent.chmod(0o755)
-    monkeypatch.setenv("TMPDIR", str(directory))
-    project.migrations(TABLE, INDEX)
-    project.tests(MARKED)
-    return project
+def embedded(project, monkeypatch):
+    """A project on the embedded server, whose directories go where the test sees them.
+
+    Not below pytest's own temporary directory: each pytest that starts closes that to others,
+    and as root the server runs as another user.
+    """
+    with tempfile.TemporaryDirectory(prefix="embedded-") as directory:
+        Path(directory).chmod(0o755)
+        monkeypatch.setenv("TMPDIR", directory)
+        project.migrations(TABLE, INDEX)
+        project.tests(MARKED)
+        yield project
 
 
 def left_over(timeout: float = 30) -> list[str]:
