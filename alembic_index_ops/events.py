@@ -129,6 +129,20 @@ class DropStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DropInterrupted(Event):
+    """The client was interrupted (Ctrl-C) while the server dropped."""
+
+    explanation: str
+
+    @property
+    def level(self) -> int:
+        return logging.WARNING
+
+    def __str__(self) -> str:
+        return self.explanation
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped(Event):
     """The index is gone."""
 
@@ -205,6 +219,9 @@ def enable_log() -> None:
     """Let our logger speak after the `fileConfig` call of env.py.
 
     fileConfig disables every logger that alembic.ini does not name, unless env.py says
-    otherwise, and with it each warning of this package. Who wants silence sets a level.
+    otherwise, and with it each warning of this package. Unless somebody gave our logger a level
+    of its own, it follows Alembic's: builds are told where "Running upgrade" is told.
     """
     logger.disabled = False
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.getLogger("alembic").level)

@@ -17,10 +17,11 @@ from alembic_index_ops.build.locks import (
 )
 from alembic_index_ops.build.plan import DropPlan, plan_drop
 from alembic_index_ops.build.provenance import parse_comment
+from alembic_index_ops.build.refusals import explain_cut_drop
 from alembic_index_ops.build.task import Task, session
 from alembic_index_ops.catalog.session import run, settings, sqlstate, transaction
 from alembic_index_ops.definition.sql import render_comment, render_drop
-from alembic_index_ops.events import Absent, Dropped, DropStarted, Kept
+from alembic_index_ops.events import Absent, DropInterrupted, Dropped, DropStarted, Kept
 
 if TYPE_CHECKING:
     from alembic_index_ops.catalog.indexes import ObservedIndex
@@ -104,6 +105,10 @@ def _drop_concurrently(task: Task, index: ObservedIndex) -> None:
         if sqlstate(error) == GONE:
             return
         raise drop_failure(task, error, concurrently=True) from error
+    except BaseException:
+        explanation = explain_cut_drop(task.name, task.table, "it was interrupted")
+        task.tell(DropInterrupted, explanation=explanation)
+        raise
 
 
 def _drop_partitioned(task: Task) -> None:

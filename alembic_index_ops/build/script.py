@@ -24,15 +24,18 @@ from alembic_index_ops.build.script_templates import (
 )
 from alembic_index_ops.definition.spec import IndexSpec
 from alembic_index_ops.definition.sql import literal, qualified, quote, render_create, render_drop
+from alembic_index_ops.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Statements without semicolons: those outside any transaction, and those inside the one
-    that follows, which stamps the revision."""
+    """Statements without semicolons: those outside any transaction, those inside the one that
+    follows, and `check`, which belongs after the stamp: it aborts that transaction, whatever
+    other operations of the revision have committed since, where the work was not done."""
 
     outside: tuple[str, ...]
     inside: tuple[str, ...]
+    check: str
 
 
 def render_create_script(
@@ -56,7 +59,7 @@ def render_create_script(
                 f"    {_set_comment(literal(tags) if tags else 'NULL')}",
             ),
         )
-        return Script((), (at_once, _check_present(head, ours)))
+        return Script((), (at_once,), _check_present(head, ours))
     guard = _block(
         head,
         JUDGE_CURRENT.format(
@@ -86,7 +89,8 @@ def render_create_script(
             render_drop(aside, spec.schema, concurrently=True, if_exists=True),
             render_drop(leftover, spec.schema, concurrently=True, if_exists=True),
         ),
-        (_check_present(head, ours),),
+        (),
+        _check_present(head, ours),
     )
 
 
@@ -106,9 +110,25 @@ def render_drop_script(
     guard = _block(head, JUDGE_DROP.format(kept=kept, drop=how))
     check = _block(head, CHECK_ABSENT.format(kept=kept))
     if not concurrently:
-        return Script((), (guard,))
+        return Script((), (guard,), check)
     return Script(
-        (guard, render_drop(leftover, schema, concurrently=True, if_exists=True)), (check,)
+        (
+            guard,
+            # Cut half-way, a drop would leave the index INVALID.
+            "SET lock_timeout = 0",
+            render_drop(leftover, schema, concurrently=True, if_exists=True),
+        ),
+        (),
+        check,
+    )
+
+
+def render_settings(settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What sets our lock_timeout and no statement_timeout, and what undoes it."""
+    timeout = round(settings.lock_timeout * 1000)
+    return (
+        (f"SET lock_timeout = {timeout}", "SET statement_timeout = 0"),
+        ("RESET lock_timeout", "RESET statement_timeout"),
     )
 
 

@@ -85,7 +85,10 @@ def read_table(connection: Connection, name: str, schema: str | None) -> Table:
                 name=name,
             )
         ]
-        hint = f'; there is one in schema "{found[0]}": pass schema=' if found else ""
+        hint = f'; there is one in schema "{found[0]}": pass schema="{found[0]}"' if found else ""
+        before, dot, after = name.partition(".")
+        if dot and schema is None:
+            hint = f'; for table "{after}" of schema "{before}" pass schema="{before}"'
         raise TableNotFoundError(f'table "{name}" does not exist in {place}{hint}')
     table = Table(*rows[0])
     if table.kind not in {"r", "p", "m"}:

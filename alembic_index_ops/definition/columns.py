@@ -125,6 +125,11 @@ def define_index(
 
     Raises ArgumentError, which names the index and the argument, for what no index can be.
     """
+    for argument, value in (("index_name", index_name), ("table_name", table_name)):
+        if not isinstance(value, str):
+            raise ArgumentError(
+                f"{argument} is {value!r}; give the name itself (naming conventions need a model)"
+            )
     where_label = f'index "{index_name}" on "{table_name}"'
     if isinstance(columns, str) or not isinstance(columns, Iterable):
         shown = columns if isinstance(columns, str) else "..."

@@ -9,7 +9,9 @@ from alembic_index_ops.build.script import (
     render_create_script,
     render_drop_script,
     render_release,
+    render_settings,
 )
+from alembic_index_ops.migration.configuration import read_settings
 from alembic_index_ops.migration.ops import CreateConcurrentIndexOp, DropConcurrentIndexOp
 from alembic_index_ops.migration.revision import running_revision
 from alembic_index_ops.migration.transactions import after_stamp
@@ -26,7 +28,7 @@ def create_offline(context: MigrationContext, operation: CreateConcurrentIndexOp
         operation.comment,
         concurrently=operation.concurrently is not False,
     )
-    _write(context, script)
+    _write(context, f'index "{operation.spec.name}"', operation.settings, script)
 
 
 def drop_offline(context: MigrationContext, operation: DropConcurrentIndexOp) -> None:
@@ -36,19 +38,24 @@ def drop_offline(context: MigrationContext, operation: DropConcurrentIndexOp) ->
     script = render_drop_script(
         name, table, schema, revision, concurrently=operation.concurrently is not False
     )
-    _write(context, script)
+    _write(context, f'index "{name}"', operation.settings, script)
     if revision is not None and not revision.upgrade:
         release = render_release(name, table, schema, revision)
         after_stamp(context, lambda stamping: _output(stamping, release))
 
 
-def _write(context: MigrationContext, script: Script) -> None:
+def _write(
+    context: MigrationContext, label: str, arguments: dict[str, object], script: Script
+) -> None:
     if script.outside:
+        settings = read_settings(context, label, arguments)
+        before, after = render_settings(settings)
         with context.autocommit_block():
-            for statement in script.outside:
+            for statement in (*before, *script.outside, *after):
                 _output(context, statement)
     for statement in script.inside:
         _output(context, statement)
+    after_stamp(context, lambda stamping: _output(stamping, script.check))
 
 
 def _output(context: MigrationContext, statement: str) -> None:

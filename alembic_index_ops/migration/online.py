@@ -18,16 +18,14 @@ from alembic_index_ops.build.task import Task
 from alembic_index_ops.catalog.session import is_autocommit
 from alembic_index_ops.catalog.tables import Table, read_table
 from alembic_index_ops.events import log_event, logger
+from alembic_index_ops.migration.configuration import read_settings, translate
 from alembic_index_ops.migration.ops import CreateConcurrentIndexOp, DropConcurrentIndexOp
 from alembic_index_ops.migration.revision import running_revision
 from alembic_index_ops.migration.transactions import after_stamp, bound, outside_transaction
-from alembic_index_ops.settings import Settings, layer_settings
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
     from sqlalchemy import Connection
-
-_X_PREFIX = "index_ops."
 
 
 def create_online(context: MigrationContext, operation: CreateConcurrentIndexOp) -> None:
@@ -77,31 +75,6 @@ def drop_online(context: MigrationContext, operation: DropConcurrentIndexOp) -> 
                 Task(bound(stamping), table, name, revision, settings, log_event)
             ),
         )
-
-
-def read_settings(context: MigrationContext, label: str, arguments: dict[str, object]) -> Settings:
-    """Settings from `alembic -x index_ops.*`, the operation, env.py and the defaults."""
-    environment = context.environment_context
-    typed = environment.get_x_argument(as_dictionary=True) if environment is not None else {}
-    return layer_settings(
-        (
-            "alembic -x",
-            {
-                name[len(_X_PREFIX) :]: value
-                for name, value in typed.items()
-                if name.startswith(_X_PREFIX)
-            },
-        ),
-        (label, arguments),
-        ("context.configure(index_ops=...)", context.opts.get("index_ops") or {}),
-    )
-
-
-def translate(connection: Connection, schema: str | None) -> str | None:
-    """The schema after the connection's schema_translate_map."""
-    translations = connection.get_execution_options().get("schema_translate_map") or {}
-    translated = translations.get(schema, schema)
-    return None if translated is None else str(translated)
 
 
 def _inside(connection: Connection, table: Table, concurrently: object) -> str:

@@ -126,6 +126,11 @@ class DropConcurrentIndexOp(MigrateOperation):
         settings: Mapping[str, object] | None = None,
         reverse_of: CreateConcurrentIndexOp | None = None,
     ) -> None:
+        for argument, value in (("index_name", index_name), ("table_name", table_name)):
+            if not isinstance(value, str):
+                raise ArgumentError(
+                    f"drop_concurrent_index: {argument} is {value!r}; give the name"
+                )
         check_name(index_name)
         self.index_name = str(index_name)
         self.table_name = str(table_name)

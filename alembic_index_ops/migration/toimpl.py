@@ -8,6 +8,7 @@ from alembic.operations import Operations
 
 from alembic_index_ops.errors import UnsupportedError
 from alembic_index_ops.events import enable_log
+from alembic_index_ops.migration.failure import told_by_alembic
 from alembic_index_ops.migration.offline import create_offline, drop_offline
 from alembic_index_ops.migration.online import create_online, drop_online
 from alembic_index_ops.migration.ops import CreateConcurrentIndexOp, DropConcurrentIndexOp
@@ -27,26 +28,28 @@ def create(operations: Operations, operation: CreateConcurrentIndexOp) -> None:
     """Create an index on this migration's database, or write the script that does."""
     context = operations.migration_context
     enable_log()
-    _check_dialect(context, operation.spec.name)
-    if context.dialect.name == "sqlite":
-        create_on_sqlite(context, operation)
-    elif context.as_sql:
-        create_offline(context, operation)
-    else:
-        create_online(context, operation)
+    with told_by_alembic():
+        _check_dialect(context, operation.spec.name)
+        if context.dialect.name == "sqlite":
+            create_on_sqlite(context, operation)
+        elif context.as_sql:
+            create_offline(context, operation)
+        else:
+            create_online(context, operation)
 
 
 def drop(operations: Operations, operation: DropConcurrentIndexOp) -> None:
     """Drop an index of this migration's database, or write the script that does."""
     context = operations.migration_context
     enable_log()
-    _check_dialect(context, operation.index_name)
-    if context.dialect.name == "sqlite":
-        drop_on_sqlite(context, operation)
-    elif context.as_sql:
-        drop_offline(context, operation)
-    else:
-        drop_online(context, operation)
+    with told_by_alembic():
+        _check_dialect(context, operation.index_name)
+        if context.dialect.name == "sqlite":
+            drop_on_sqlite(context, operation)
+        elif context.as_sql:
+            drop_offline(context, operation)
+        else:
+            drop_online(context, operation)
 
 
 def _check_dialect(context: MigrationContext, name: str) -> None:
