@@ -59,7 +59,7 @@ def render_create_script(
                 f"    {_set_comment(literal(tags) if tags else 'NULL')}",
             ),
         )
-        return Script((), (at_once,), _check_present(head, ours))
+        return Script((), (at_once,), _check_present(head, ours if adopt else []))
     guard = _block(
         head,
         JUDGE_CURRENT.format(
@@ -90,7 +90,7 @@ def render_create_script(
             render_drop(leftover, spec.schema, concurrently=True, if_exists=True),
         ),
         (),
-        _check_present(head, ours),
+        _check_present(head, ours if adopt else []),
     )
 
 

@@ -183,6 +183,56 @@ def test_duplicates_stop_it_unstamped_and_a_later_run_ends_right(
     assert revisions(jobs) == {"r3"}
 
 
+def test_a_failure_before_other_operations_of_the_revision_stops_it_unstamped(
+    project: Project, jobs: Database
+) -> None:
+    project.revision(
+        "r3",
+        """
+        op.create_concurrent_index("uq", "jobs", ["org"], unique=True)
+        op.create_concurrent_index("ix", "jobs", ["org"])
+        op.drop_concurrent_index("other", "jobs")
+        """,
+        down="r1",
+    )
+    execute(jobs, "INSERT INTO jobs (org) VALUES (1)", "CREATE INDEX other ON jobs (made)")
+
+    run(jobs, script(project, "upgrade", "r1:r3"))
+
+    assert revisions(jobs) == {"r1"}
+    assert {name: seen.state for name, seen in indexes(jobs).items()} == {"ix": "valid"}
+
+
+def test_waits_within_lock_timeout_and_puts_the_settings_back(
+    project: Project, jobs: Database
+) -> None:
+    project.revision(
+        "r3", 'op.create_concurrent_index("ix", "jobs", ["org"], lock_timeout="7s")', down="r1"
+    )
+
+    statements = script(project, "upgrade", "r1:r3")
+
+    assert [line for line in statements if line.startswith(("SET", "RESET"))] == [
+        "SET lock_timeout = 7000",
+        "SET statement_timeout = 0",
+        "RESET lock_timeout",
+        "RESET statement_timeout",
+    ]
+
+
+def test_a_downgrade_that_creates_takes_what_is_there(project: Project, jobs: Database) -> None:
+    project.revision("r3", DROP, CREATE, down="r1")
+    run(jobs, script(project, "upgrade", "r1:r2"))
+    execute(
+        jobs, "COMMENT ON INDEX ix_jobs IS NULL", "UPDATE alembic_version SET version_num = 'r3'"
+    )
+
+    assert run(jobs, script(project, "downgrade", "r3:r1")) == []
+
+    assert revisions(jobs) == {"r1"}
+    assert indexes(jobs)["ix_jobs"].state == "valid"
+
+
 def test_adopts_the_same_index_and_the_downgrade_keeps_it(project: Project, jobs: Database) -> None:
     execute(
         jobs,
@@ -260,7 +310,7 @@ def test_concurrently_false_builds_in_the_stamping_transaction(
     assert run(jobs, statements) == []
     assert run(jobs, statements) == []
 
-    assert [s.split()[0] for s in statements] == ["BEGIN", "DO", "DO", "UPDATE", "COMMIT"]
+    assert [s.split()[0] for s in statements] == ["BEGIN", "DO", "UPDATE", "DO", "COMMIT"]
     assert indexes(jobs)["ix"].comment == built_by("r4")
 
 
