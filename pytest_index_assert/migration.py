@@ -123,7 +123,7 @@ def _run(job: dict[str, Any], options: Options, url: URL | None) -> dict[str, An
     """Do the job in another process. The URL goes by its standard input, never by arguments."""
     environment = dict(os.environ)
     if url is not None:
-        job["url"] = url.render_as_string(hide_password=False)
+        job["url"] = _render_for_ini(url)
         if options.url_variable:
             environment[options.url_variable] = job["url"]
     done = subprocess.run(
@@ -145,6 +145,15 @@ def _run(job: dict[str, Any], options: Options, url: URL | None) -> dict[str, An
         if job["task"] == "upgrade"
         else f"the revisions cannot be read; the end of what Alembic said:\n{tail or '(nothing)'}"
     )
+
+
+def _render_for_ini(url: URL) -> str:
+    """The URL with plain slashes in its query, as in `?host=/run/postgresql`.
+
+    Many an env.py hands it to `config.set_main_option`, which stumbles over `%2F`.
+    """
+    address, mark, query = url.render_as_string(hide_password=False).partition("?")
+    return address + mark + query.replace("%2F", "/")
 
 
 def _env_py(config: Config) -> str:

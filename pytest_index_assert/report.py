@@ -151,12 +151,24 @@ def _calls(verdict: Verdict) -> Iterator[str]:
     elif nearest is not None and nearest.level is not None and requirement.name is None:
         yield render_create_call((wanted or nearest.index.spec).named(nearest.index.name))
     elif wanted is not None:
-        taken = [c.index for c in verdict.candidates if c.index.name == wanted.name]
-        if taken and nearest is not None and nearest.level is None:
+        taken = {candidate.index.name for candidate in verdict.candidates}
+        if requirement.name is None:
+            yield render_create_call(wanted.named(_free_name(wanted, taken)))
+            return
+        if wanted.name in taken:
             yield render_drop_call(wanted.name, wanted.table, wanted.schema)
         yield render_create_call(wanted)
     elif nearest is not None:
         yield render_create_call(nearest.index.spec)
+
+
+def _free_name(wanted: IndexSpec, taken: set[str]) -> str:
+    """The default name, or one like it that no index of the table has: others may need those."""
+    name, number = wanted.name, 2
+    while name in taken:
+        name = default_name(wanted.table, [*wanted.key_columns, str(number)])
+        number += 1
+    return name
 
 
 def _leaf_calls(nearest: Candidate, wanted: IndexSpec) -> Iterator[str]:

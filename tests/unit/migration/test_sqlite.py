@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
-from alembic_index_ops import UnsupportedError, key
+from alembic_index_ops import DefinitionDiffersError, TableNotFoundError, UnsupportedError, key
 
 
 @pytest.fixture
@@ -100,8 +100,55 @@ def test_dropping_what_is_not_there_is_a_warning(
     op.drop_concurrent_index("ix", "users")
 
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", 'index "ix" on "users" does not exist, so there is nothing to drop')
+        (
+            "WARNING",
+            'index "ix" on "users" does not exist, so there is nothing to drop; nearest on that'
+            " table: none",
+        )
     ]
+
+
+def test_an_index_that_is_there_already_is_left_as_it_is(
+    connection: sa.Connection, op: Operations
+) -> None:
+    op.create_index("ix", "users", ["name", sa.text("email DESC")], unique=True)
+    before = definitions(connection)
+
+    op.create_desc_index("ix", "users", ["name", "email DESC"], unique=True)
+
+    assert definitions(connection) == before
+
+
+def test_another_index_of_that_name_is_an_error(connection: sa.Connection, op: Operations) -> None:
+    op.create_index("ix", "users", ["name"])
+
+    with pytest.raises(DefinitionDiffersError) as caught:
+        op.create_desc_index("ix", "users", ["name DESC"])
+
+    assert str(caught.value) == (
+        'index "ix" exists with another definition: CREATE INDEX ix ON users (name). Nothing was'
+        ' changed; wanted: CREATE INDEX "ix" ON "users" ("name" DESC)'
+    )
+
+
+def test_a_schema_that_is_not_attached_is_named(op: Operations) -> None:
+    with pytest.raises(TableNotFoundError) as caught:
+        op.create_concurrent_index("ix", "users", ["name"], schema="app")
+
+    assert str(caught.value) == (
+        'schema "app" does not exist on SQLite. Nothing was changed; ATTACH a database of that'
+        " name in env.py, or map the schema away:"
+        ' connection.execution_options(schema_translate_map={"app": None})'
+    )
+
+
+def test_a_schema_that_is_mapped_away(connection: sa.Connection) -> None:
+    mapped = connection.execution_options(schema_translate_map={"app": None})
+    op = Operations(MigrationContext.configure(mapped))
+
+    op.create_concurrent_index("ix", "users", ["name"], schema="app")
+
+    assert definitions(connection) == ['CREATE INDEX "ix" ON "users" ("name")']
 
 
 def test_another_databases_dialect_is_refused() -> None:
