@@ -44,7 +44,7 @@ def commands(block: Block) -> list[str]:
 def test_every_block_says_how_it_is_tested() -> None:
     known = {
         "make", "install", "file", "shell", "operation", "sent", "configure", "adopted",
-        "message", "failure", "mako",
+        "message", "failure", "mako", "model",
     }  # fmt: skip
 
     assert [str(block) for block in BLOCKS if block.how not in known] == []
@@ -149,6 +149,30 @@ def test_the_comment_of_an_adopted_index(block: Block, project: Project, tables:
 
     assert f"{indexes(tables)['ix'].comment}\n" == block.text
     assert adopted_by("0004") in block.text
+
+
+@blocks("model")
+def test_autogenerate_is_quiet_where_the_model_declares_the_index(
+    block: Block, project: Project, tables: Database
+) -> None:
+    execute(tables, "DROP TABLE users, documents")
+    names = "Mapped, mapped_column, DeclarativeBase"
+    (project.directory / "models.py").write_text(
+        f"from datetime import datetime\nfrom sqlalchemy import DateTime, Index, Text\n"
+        f"from sqlalchemy.orm import {names}\n\n"
+        f"class Base(DeclarativeBase):\n    pass\n\n{block.text}"
+    )
+    project.edit_env(
+        ("target_metadata = None", "from models import Base\ntarget_metadata = Base.metadata")
+    )
+    smallest = next(b.text for b in BLOCKS if b.what.endswith("0002_index_jobs.py"))
+    project.revision("0001", "pass")
+    (project.directory / "migrations" / "versions" / "0002.py").write_text(smallest)
+
+    assert project.run("upgrade", "head")[0] == 0
+    status, output = project.run("check")
+
+    assert (status, "No new upgrade operations detected." in output) == (0, True), output
 
 
 @blocks("mako")
