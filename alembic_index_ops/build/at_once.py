@@ -14,7 +14,7 @@ from alembic_index_ops.build.naming import replaced_name
 from alembic_index_ops.build.place import SMALL_BYTES, is_small_and_free, read_size
 from alembic_index_ops.build.plan import CreatePlan, plan_create, tags_of_new
 from alembic_index_ops.build.task import Task
-from alembic_index_ops.catalog.session import run, settings, sqlstate, transaction
+from alembic_index_ops.catalog.session import read, run, settings, sqlstate, transaction
 from alembic_index_ops.catalog.tables import read_holder
 from alembic_index_ops.catalog.tree import read_descendants
 from alembic_index_ops.definition.compare import compare_definitions
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from alembic_index_ops.definition.spec import IndexSpec
 
 
+_IMPATIENT = """
+SELECT set_config('lock_timeout', '100ms', true), set_config('statement_timeout', '0', true)
+"""
 ON_NEW_TABLE = "in the transaction that made the table"
 
 
@@ -52,9 +55,17 @@ def run_create_inside(task: Task, wished: IndexSpec, comment: str | None, reason
     connection, schema = task.connection, task.table.schema
     with (
         _explained(task),
-        settings(connection, lock_timeout=milliseconds(task.settings.lock_timeout)),
+        settings(
+            connection,
+            lock_timeout=milliseconds(task.settings.lock_timeout),
+            statement_timeout="0",
+        ),
         transaction(connection),
     ):
+        if not task.table.materialised_view:
+            # What CREATE INDEX takes; before the look, so that nobody is building during it.
+            run(connection, f"LOCK TABLE {task.table} IN SHARE MODE")
+            task.check_table()
         plan = plan_create(wished, task.read_state(), task.revision, task.comparing(wished))
         if settle(task, plan):
             return
@@ -100,7 +111,10 @@ def run_create_small(task: Task, wished: IndexSpec, comment: str | None) -> bool
         return False
     try:
         with transaction(connection):
+            # Local to this transaction; a size waits for a leaf that is locked ACCESS EXCLUSIVE.
+            read(connection, _IMPATIENT)
             run(connection, f"LOCK TABLE ONLY {table} IN SHARE UPDATE EXCLUSIVE MODE NOWAIT")
+            task.check_table()
             if not is_small_and_free(connection, table, task.name):
                 return False
             run(connection, f"LOCK TABLE {table} IN SHARE MODE NOWAIT")
@@ -127,15 +141,16 @@ def _build(task: Task, wished: IndexSpec, plan: CreatePlan, comment: str | None)
 def _verify_leaves(task: Task, wished: IndexSpec) -> None:
     """PostgreSQL attaches an ASC index of a partition under a DESC parent: look at each leaf."""
     for leaf in read_descendants(task.connection, task.name, task.table.schema):
-        differences = compare_definitions(
+        problems: list[object] = [] if leaf.usable else [f"it is {leaf.state}"]
+        problems += compare_definitions(
             replace(wished, storage_parameters=leaf.spec.storage_parameters),
             leaf.spec,
             normalised=False,
         )
-        if differences:
+        if problems:
             raise VerificationError(
                 f'index "{task.name}" on {task.table}: PostgreSQL would attach index "{leaf.name}"'
-                f' of partition "{leaf.schema}"."{leaf.table}", which differs:'
-                f" {'; '.join(map(str, differences))}. Nothing was changed; drop or replace that"
-                " index, then run the migration again."
+                f' of partition "{leaf.schema}"."{leaf.table}", which is not as asked:'
+                f" {'; '.join(map(str, problems))}. Nothing was changed; repair (REINDEX INDEX"
+                " CONCURRENTLY) or drop that index, then run the migration again."
             )

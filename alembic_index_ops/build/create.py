@@ -36,6 +36,8 @@ def run_create(task: Task, wished: IndexSpec, comment: str | None) -> None:
     Raises the errors of `alembic_index_ops.errors`; after each of them the same call again
     ends right.
     """
+    from sqlalchemy.exc import DBAPIError
+
     with session(task) as task, one_builder(task):
         for attempt in range(_JUDGEMENTS):
             try:
@@ -43,6 +45,8 @@ def run_create(task: Task, wished: IndexSpec, comment: str | None) -> None:
             except JudgeAgain as again:
                 if attempt == _JUDGEMENTS - 1:
                     raise build_failure(task, again.cause, "") from again.cause
+            except DBAPIError as error:
+                raise build_failure(task, error, "") from error
             else:
                 return
 

@@ -33,7 +33,8 @@ def drop_debris(task: Task, names: Iterable[str], budget: float = BUDGET_SECONDS
         statement = render_drop(name, task.table.schema, concurrently=True)
         try:
             wait = milliseconds(max(0.1, give_up - time.monotonic()))
-            with settings(task.connection, lock_timeout=wait):
+            # One drop waits several times: the second limit bounds them all.
+            with settings(task.connection, lock_timeout=wait, statement_timeout=wait):
                 run(task.connection, statement)
         except DBAPIError as error:
             if error.connection_invalidated:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from alembic_index_ops.build.task import Task
 
 NAME_TAKEN, DUPLICATE_KEYS, GONE = "42P07", "23505", "42704"
-_DEPENDED_ON, _CANCELLED = "2BP01", "57014"
+_DEPENDED_ON, _CANCELLED, _NOT_PERMITTED = "2BP01", "57014", "42501"
 
 
 def build_failure(task: Task, error: DBAPIError, left_behind: str) -> IndexOpsError:
@@ -75,6 +75,6 @@ def drop_failure(task: Task, error: DBAPIError, *, concurrently: bool) -> IndexO
             f" ({task.settings.lock_timeout:g} s). Nothing was changed; run the migration again."
         )
     cause = "it was cancelled" if code == _CANCELLED else message
-    if concurrently:
+    if concurrently and code != _NOT_PERMITTED:
         return DropError(explain_cut_drop(task.name, task.table, cause))
     return DropError(f"{label} was not dropped: {cause}. Nothing was changed.")

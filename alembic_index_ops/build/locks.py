@@ -115,6 +115,7 @@ def locked_table(task: Task) -> Iterator[None]:
                     raise
                 busy = error
                 raise _TableBusy from error
+            task.check_table()
         yield
     if busy is not None:
         # The transaction has ended; only now can be read who holds the lock.

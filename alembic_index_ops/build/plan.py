@@ -7,14 +7,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from alembic_index_ops.build.naming import aside_names, is_aside, is_aside_of
+from alembic_index_ops.build.naming import (
+    aside_names,
+    is_aside,
+    is_aside_of,
+    is_proven_aside,
+    name_before,
+    script_name,
+)
 from alembic_index_ops.build.provenance import Provenance, parse_comment
 from alembic_index_ops.build.refusals import differs, foreign, refuse_dropping, refuse_replacing
 from alembic_index_ops.catalog.indexes import ObservedIndex
 from alembic_index_ops.catalog.tables import Holder, Table
 from alembic_index_ops.definition.compare import Difference
 from alembic_index_ops.definition.spec import IndexSpec
-from alembic_index_ops.errors import DefinitionDiffersError, DropRefusedError, NameTakenError
+from alembic_index_ops.errors import (
+    CannotJudgeError,
+    DefinitionDiffersError,
+    DropRefusedError,
+    NameTakenError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ def plan_create(
     current = _current(wished.name, state)
     debris = tuple(_debris(wished.name, state))
     if current is not None and current.usable:
-        differences = compare(current)
+        differences = _compare_ours(current, compare, revision)
         if differences:
             raise DefinitionDiffersError(differs(wished, state.table, current, differences))
         if revision is None or not revision.upgrade or _is_ours(current, revision):
@@ -79,8 +91,13 @@ def plan_create(
     if current is not None:
         refuse_replacing(current, state.table)
     names = list(islice(aside_names(wished), len(debris) + 1))
+    # Its name holds the hash of the wished definition, so there is nothing left to compare.
     finished = next(
-        (index for index in debris if index.usable and index.name in names and not compare(index)),
+        (
+            index
+            for index in state.indexes
+            if index.usable and index.name in (*names, script_name(wished))
+        ),
         None,
     )
     if finished is not None:
@@ -170,7 +187,7 @@ def _current(name: str, state: State) -> ObservedIndex | None:
 
 
 def _debris(name: str, state: State) -> list[ObservedIndex]:
-    """Leftovers on this table: of this index in whatever state, of others only INVALID ones."""
+    """What our builds left on this table, of this index and of others."""
     return [
         index
         for index in state.indexes
@@ -179,8 +196,31 @@ def _debris(name: str, state: State) -> list[ObservedIndex]:
         and not index.partitioned
         and index.constraint_type is None
         and not index.replica_identity
-        and (is_aside_of(index.name, name) or (is_aside(index.name) and not index.usable))
+        and _is_leftover(name, index)
     ]
+
+
+def _is_leftover(name: str, index: ObservedIndex) -> bool:
+    """A valid index has to be proven ours; of INVALID ones, this index's go by their name."""
+    if is_aside_of(index.name, name):
+        return not index.usable or is_proven_aside(index.spec, name, index.oid)
+    return (
+        not index.usable
+        and is_aside(index.name)
+        and is_proven_aside(index.spec, name_before(index.name), index.oid)
+    )
+
+
+def _compare_ours(
+    current: ObservedIndex, compare: Compare, revision: Revision | None
+) -> Sequence[Difference]:
+    """The differences; what this revision built is as asked where the server cannot judge."""
+    try:
+        return compare(current)
+    except CannotJudgeError:
+        if revision is not None and parse_comment(current.comment).built_by == revision.id:
+            return ()
+        raise
 
 
 def _is_ours(index: ObservedIndex, revision: Revision) -> bool:

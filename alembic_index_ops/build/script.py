@@ -9,20 +9,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from alembic_index_ops.build.naming import aside_names, replaced_name
+from alembic_index_ops.build.naming import replaced_name, script_name
 from alembic_index_ops.build.plan import Revision
 from alembic_index_ops.build.provenance import ADOPTED_BY, BUILT_BY, Provenance
 from alembic_index_ops.build.script_templates import (
     CHECK_ABSENT,
     CHECK_PRESENT,
+    CLEAR_PLACE,
     DECLARE,
+    HOLD_PLACE,
     JUDGE_CURRENT,
     JUDGE_DROP,
     KEPT,
     NAME,
+    NEEDS_TABLE,
     RELEASE,
 )
-from alembic_index_ops.definition.spec import IndexSpec
+from alembic_index_ops.definition.spec import IndexSpec, digest
 from alembic_index_ops.definition.sql import literal, qualified, quote, render_create, render_drop
 from alembic_index_ops.settings import Settings
 
@@ -45,75 +48,79 @@ def render_create_script(
     tags = Provenance(comment, revision.id if revision else None).render()
     adopt = ADOPTED_BY + revision.id if revision and revision.upgrade else None
     ours = [BUILT_BY + revision.id, ADOPTED_BY + revision.id] if revision else []
-    aside = next(aside_names(spec))
-    leftover = replaced_name(spec.name, "script")
     head = _Head(spec.name, spec.table, spec.schema)
+    twin = {"create_twin": _twin(spec), "drop_twin": _drop_twin(spec)}
+    tagged = f" AND lines && {_array(ours)}" if adopt else ""
+    check = _block(head, head.needs_table + CHECK_PRESENT.format(tagged=tagged, **twin))
     if not concurrently:
-        at_once = _block(
-            head,
-            JUDGE_CURRENT.format(
-                create_twin=_twin(spec),
-                drop_twin=_drop_twin(spec),
-                if_same=_adopt(adopt, ours),
-                if_absent=f"EXECUTE {_dollar(render_create(spec))};\n"
-                f"    {_set_comment(literal(tags) if tags else 'NULL')}",
-            ),
+        at_once = JUDGE_CURRENT.format(
+            if_same=_adopt(adopt, ours),
+            if_absent=f"EXECUTE {_dollar(render_create(spec))};\n"
+            f"    {_set_comment(literal(tags) if tags else 'NULL')}",
+            **twin,
         )
-        return Script((), (at_once,), _check_present(head, ours if adopt else []))
-    guard = _block(
-        head,
-        JUDGE_CURRENT.format(
-            create_twin=_twin(spec),
-            drop_twin=_drop_twin(spec),
-            # The build below finds its name taken, and skips; the naming gives the name back.
-            if_same=f"{_adopt(adopt, ours)}\n"
-            f"    {_move_away(aside, leftover, only_invalid=False)}\n"
-            f"    EXECUTE format('ALTER INDEX %I.%I RENAME TO %I', in_schema, index_name,"
-            f" {literal(aside)});",
-            if_absent=_move_away(aside, leftover, only_invalid=True),
-        ),
+        return Script((), (_block(head, head.needs_table + at_once),), check)
+    aside, leftover = script_name(spec), replaced_name(spec.name, "script")
+    names = {"aside": literal(aside), "leftover": literal(leftover)}
+    guard = JUDGE_CURRENT.format(
+        if_same=f"{_adopt(adopt, ours)}\n    {HOLD_PLACE.format(**names)}",
+        if_absent=CLEAR_PLACE.format(**names),
+        **twin,
     )
-    name = _block(head, NAME.format(
-        aside=literal(aside),
-        create_twin=_twin(spec),
-                drop_twin=_drop_twin(spec),
-        ours=_array(ours),
-        comment=literal(tags) if tags else "NULL",
-    ))  # fmt: skip
+    name = NAME.format(comment=literal(tags) if tags else "NULL", **names, **twin)
+    drop_leftover = render_drop(leftover, spec.schema, concurrently=True, if_exists=True)
     return Script(
         (
-            guard,
+            drop_leftover,
+            _block(head, head.needs_table + guard),
             render_create(spec.named(aside), concurrently=True, if_not_exists=True),
-            name,
+            _block(head, head.needs_table + name),
             # Where the naming failed, the new index is in nobody's way; else it has no such name.
             render_drop(aside, spec.schema, concurrently=True, if_exists=True),
-            render_drop(leftover, spec.schema, concurrently=True, if_exists=True),
+            drop_leftover,
         ),
         (),
-        _check_present(head, ours if adopt else []),
+        check,
     )
 
 
 def render_drop_script(
-    name: str, table: str, schema: str | None, revision: Revision | None, *, concurrently: bool
+    name: str,
+    table: str,
+    schema: str | None,
+    revision: Revision | None,
+    version_table: str,
+    *,
+    concurrently: bool,
 ) -> Script:
-    """Guard, then drop; what a downgrade keeps is kept, and its tags are passed on."""
+    """Guard, then drop; what a downgrade keeps is kept, and its tags are passed on.
+
+    `version_table` is Alembic's, as SQL: a downgrade that it does not await is done already.
+    """
     head = _Head(name, table, schema)
     leftover = replaced_name(name, "script")
-    kept = _kept(revision)
+    downgrade = revision is not None and not revision.upgrade
+    due = (
+        f"EXISTS (SELECT FROM {version_table} WHERE version_num = {literal(revision.id)})"
+        if downgrade and revision is not None
+        else "true"
+    )
     how = (
         "EXECUTE format('ALTER INDEX %I.%I RENAME TO %I',"
         f" in_schema, index_name, {literal(leftover)})"
         if concurrently
         else "EXECUTE format('DROP INDEX %I.%I', in_schema, index_name)"
     )
-    guard = _block(head, JUDGE_DROP.format(kept=kept, drop=how))
-    check = _block(head, CHECK_ABSENT.format(kept=kept))
+    decision = _decision(head)
+    guard = JUDGE_DROP.format(
+        due=due, kept=_kept(revision), drop=how, decision=decision, needs_table=head.needs_table
+    )
+    check = _block(head, CHECK_ABSENT.format(decision=decision, leftover=literal(leftover)))
     if not concurrently:
-        return Script((), (guard,), check)
+        return Script((), (_block(head, guard),), check)
     return Script(
         (
-            guard,
+            _block(head, guard),
             # Cut half-way, a drop would leave the index INVALID.
             "SET lock_timeout = 0",
             render_drop(leftover, schema, concurrently=True, if_exists=True),
@@ -136,7 +143,11 @@ def render_release(name: str, table: str, schema: str | None, revision: Revision
     """After the stamp of a downgrade that kept the index: this revision's part in its tags ends."""
     return _block(
         _Head(name, table, schema),
-        RELEASE.format(kept=_kept(revision), **_tag_literals(revision)),
+        RELEASE.format(
+            kept=_kept(revision),
+            decision=_decision(_Head(name, table, schema)),
+            **_tag_literals(revision),
+        ),
     )
 
 
@@ -161,15 +172,23 @@ class _Head:
     table: str
     schema: str | None
 
+    @property
+    def table_literal(self) -> str:
+        return literal(qualified(self.table, self.schema)).strip()
+
+    @property
+    def needs_table(self) -> str:
+        return NEEDS_TABLE.format(table=self.table_literal)
+
 
 def _block(head: _Head, body: str) -> str:
-    table = literal(qualified(head.table, head.schema)).strip()
-    return f"DO {_dollar(DECLARE.format(index=literal(head.index), table=table, body=body))}"
+    text = DECLARE.format(index=literal(head.index), table=head.table_literal, body=body)
+    return f"DO {_dollar(text)}"
 
 
-def _check_present(head: _Head, ours: list[str]) -> str:
-    tagged = f" AND lines && {_array(ours)}" if ours else ""
-    return _block(head, CHECK_PRESENT.format(tagged=tagged))
+def _decision(head: _Head) -> str:
+    """A setting of the session, by which the guard tells the check what it decided."""
+    return literal(f"alembic_index_ops.d{digest(head.index, head.table, head.schema)}")
 
 
 def _twin(spec: IndexSpec) -> str:
@@ -196,18 +215,6 @@ def _adopt(tag: str | None, ours: list[str]) -> str:
 
 def _set_comment(value: str) -> str:
     return f"EXECUTE format('COMMENT ON INDEX %I.%I IS %L', in_schema, index_name, {value});"
-
-
-def _move_away(aside: str, leftover: str, *, only_invalid: bool) -> str:
-    """Rename what an earlier run left under the name aside; it is dropped at the end."""
-    condition = " AND NOT i.indisvalid" if only_invalid else ""
-    return (
-        "IF EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
-        f" WHERE i.indrelid = on_table AND c.relname = {literal(aside)}{condition}) THEN\n"
-        "      EXECUTE format('ALTER INDEX %I.%I RENAME TO %I', in_schema,"
-        f" {literal(aside)}, {literal(leftover)});\n"
-        "    END IF;"
-    )
 
 
 def _array(values: list[str]) -> str:

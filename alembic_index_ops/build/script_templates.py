@@ -7,13 +7,16 @@ DECLARE = """DECLARE
     WHERE c.oid = on_table);
   current oid := (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relname = index_name AND n.nspname = in_schema);
+  aside oid;
   lines text[] := string_to_array(obj_description(current, 'pg_class'), E'\\n');
 BEGIN
-  IF on_table IS NULL THEN
-    RAISE EXCEPTION 'table % does not exist', {table};
-  END IF;
 {body}
 END"""
+
+NEEDS_TABLE = """  IF on_table IS NULL THEN
+    RAISE EXCEPTION 'table % does not exist', {table};
+  END IF;
+"""
 
 # What makes two indexes the same definition, as one text.
 _FINGERPRINT = """(SELECT ROW(
@@ -58,10 +61,33 @@ JUDGE_CURRENT = (
   END IF;"""
 )
 
+# CREATE INDEX IF NOT EXISTS skips where its name is taken, be it by a view.
+HOLD_PLACE = """IF NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relname = {aside} AND n.nspname = in_schema) THEN
+      EXECUTE format('CREATE VIEW %I.%I AS SELECT %L AS note', in_schema, {aside},
+        'holds the place of an index that need not be built; dropped by the same script');
+    END IF;"""
+
+CLEAR_PLACE = """SELECT c.oid INTO aside FROM pg_class c JOIN pg_namespace n
+      ON n.oid = c.relnamespace WHERE c.relname = {aside} AND n.nspname = in_schema;
+    IF (SELECT relkind = 'v' FROM pg_class WHERE oid = aside) THEN
+      EXECUTE format('DROP VIEW %I.%I', in_schema, {aside});
+    ELSIF (SELECT NOT indisvalid FROM pg_index WHERE indexrelid = aside) THEN
+      EXECUTE format('ALTER INDEX %I.%I RENAME TO %I', in_schema, {aside}, {leftover});
+    END IF;"""
+
 NAME = (
-    """  current := (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    """  aside := (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relname = {aside} AND n.nspname = in_schema);
-  IF current IS NULL OR NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = current
+  IF (SELECT relkind = 'v' FROM pg_class WHERE oid = aside) THEN
+    -- The guard found the index there already, and kept the build from running.
+    EXECUTE format('DROP VIEW %I.%I', in_schema, {aside});
+    RETURN;
+  END IF;
+  IF current IS NOT NULL THEN
+    RETURN;  -- judged by the guard; the check behind the stamp judges it again
+  END IF;
+  IF aside IS NULL OR NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = aside
     AND indrelid = on_table AND indisvalid AND indisready AND indislive) THEN
     RAISE EXCEPTION 'index "%" was not built: "%" is missing or INVALID', index_name, {aside}
       USING HINT = 'Run this script again.';
@@ -71,23 +97,35 @@ NAME = (
     + _FINGERPRINT.format(index="to_regclass('pg_temp.index_ops_twin')")
     + """
       IS DISTINCT FROM """
-    + _FINGERPRINT.format(index="current")
+    + _FINGERPRINT.format(index="aside")
     + """ THEN
-    RAISE EXCEPTION 'index "%" was not built as asked: %', index_name, pg_get_indexdef(current);
+    RAISE EXCEPTION 'index "%" was not built as asked: %', index_name, pg_get_indexdef(aside);
   END IF;
   {drop_twin}
   EXECUTE format('ALTER INDEX %I.%I RENAME TO %I', in_schema, {aside}, index_name);
-  IF NOT coalesce(string_to_array(obj_description(current, 'pg_class'), E'\\n') && {ours}, false)
-    AND {comment} IS NOT NULL THEN
+  IF {comment} IS NOT NULL THEN
     EXECUTE format('COMMENT ON INDEX %I.%I IS %L', in_schema, index_name, {comment});
   END IF;"""
 )
 
-CHECK_PRESENT = """  IF NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = current
+CHECK_PRESENT = (
+    """  IF NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = current
     AND indrelid = on_table AND indisvalid AND indisready AND indislive{tagged}) THEN
     RAISE EXCEPTION 'index "%" was not made: the revision is not stamped', index_name
       USING HINT = 'See the errors above, then run this script again.';
-  END IF;"""
+  END IF;
+  {create_twin}
+  IF """
+    + _FINGERPRINT.format(index="to_regclass('pg_temp.index_ops_twin')")
+    + """
+      IS DISTINCT FROM """
+    + _FINGERPRINT.format(index="current")
+    + """ THEN
+    RAISE EXCEPTION 'index "%" has another definition: the revision is not stamped', index_name
+      USING HINT = 'See the errors above, then run this script again.';
+  END IF;
+  {drop_twin}"""
+)
 
 # What a downgrade keeps: what it adopted, and what it made and others adopted since.
 KEPT = """({adopted_by_this} = ANY (lines)
@@ -96,7 +134,14 @@ KEPT = """({adopted_by_this} = ANY (lines)
           WHERE starts_with(l, {built}) AND l <> {built_by_this}))"""
 
 JUDGE_DROP = (
-    """  IF current IS NOT NULL THEN
+    """  IF NOT {due} THEN
+    -- This downgrade is stamped already: an earlier run of the script did all this.
+    PERFORM set_config({decision}, 'done', false);
+    RETURN;
+  END IF;
+{needs_table}  PERFORM set_config({decision},
+    CASE WHEN current IS NOT NULL AND coalesce({kept}, false) THEN 'keep' ELSE 'drop' END, false);
+  IF current IS NOT NULL THEN
     """
     + _IS_OURS
     + """
@@ -111,12 +156,21 @@ JUDGE_DROP = (
   END IF;"""
 )
 
-CHECK_ABSENT = """  IF current IS NOT NULL AND NOT coalesce({kept}, false) THEN
+CHECK_ABSENT = """  IF on_table IS NULL
+    OR current_setting({decision}, true) IN ('done', 'keep') THEN
+    RETURN;
+  END IF;
+  IF current IS NOT NULL OR EXISTS (SELECT FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = {leftover} AND n.nspname = in_schema) THEN
     RAISE EXCEPTION 'index "%" is still there: the revision is not stamped', index_name
-      USING HINT = 'Run this script again.';
+      USING HINT = 'See the errors above, then run this script again.';
   END IF;"""
 
-RELEASE = """  IF {adopted_by_this} = ANY (lines) THEN
+RELEASE = """  IF on_table IS NULL OR current_setting({decision}, true) IS DISTINCT FROM 'keep' THEN
+    RETURN;
+  END IF;
+  IF {adopted_by_this} = ANY (lines) THEN
     lines := array_remove(lines, {adopted_by_this});
   ELSIF {kept} THEN
     lines := array_remove(lines, {built_by_this});

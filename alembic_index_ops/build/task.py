@@ -12,10 +12,11 @@ from alembic_index_ops.build.naming import is_aside
 from alembic_index_ops.build.plan import Compare, Revision, State
 from alembic_index_ops.catalog.indexes import ObservedIndex, read_index_names, read_indexes
 from alembic_index_ops.catalog.session import settings
-from alembic_index_ops.catalog.tables import Table, read_holder
+from alembic_index_ops.catalog.tables import Table, read_holder, read_table
 from alembic_index_ops.catalog.twin import normalise
 from alembic_index_ops.definition.compare import Difference, compare_definitions
 from alembic_index_ops.definition.spec import IndexSpec
+from alembic_index_ops.errors import TableNotFoundError
 from alembic_index_ops.events import Event, Report
 from alembic_index_ops.settings import Settings
 
@@ -53,6 +54,18 @@ class Task:
         if holder is None and not any(map(is_aside, read_index_names(self.connection, self.table))):
             return State(self.table, (), None)
         return self.read_state()
+
+    def check_table(self) -> None:
+        """Raise TableNotFoundError where the table's name has passed to another table.
+
+        To be asked when a lock has been waited for: the name was looked up before.
+        """
+        now = read_table(self.connection, self.table.name, self.table.schema)
+        if now.oid != self.table.oid:
+            raise TableNotFoundError(
+                f'index "{self.name}" on {self.table}: the table was replaced by another one of'
+                " that name meanwhile. Nothing was changed; run the migration again."
+            )
 
     def above_floor(self) -> Task:
         """The same task, with a lock_timeout that is not below its floor."""

@@ -105,6 +105,11 @@ def sqlstate(error: DBAPIError) -> str | None:
     for candidate in (original, getattr(original, "__cause__", None)):
         code = getattr(candidate, "sqlstate", None) or getattr(candidate, "pgcode", None)
         if code:
+            # Two sessions that take one name at once: the loser may hear of a duplicate key in
+            # pg_class, which is nothing but a name that is taken.
+            told = getattr(candidate, "diag", candidate)
+            if code == "23505" and getattr(told, "schema_name", None) == "pg_catalog":
+                return "42P07"
             return str(code)
     return None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from alembic_index_ops.definition.spec import IndexSpec, KeyColumn
-from alembic_index_ops.definition.sql import render_key
+from alembic_index_ops.definition.sql import quote, render_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,13 @@ def describe_key(key: KeyColumn | None) -> str:
 def _same_key(wanted: KeyColumn, found: KeyColumn, normalised: bool) -> bool:
     if normalised:
         return wanted == found
-    if (wanted.column, wanted.descending, wanted.nulls_first) != (
-        found.column,
-        found.descending,
-        found.nulls_first,
-    ):
+    if (wanted.descending, wanted.nulls_first) != (found.descending, found.nulls_first):
         return False
     if wanted.expression is not None:
-        return True
+        # The server takes an expression that is nothing but a column for that column.
+        return found.column is None or wanted.expression in (found.column, quote(found.column))
+    if wanted.column != found.column:
+        return False
     return all(
         left is None or right is None or left.name == right.name
         for left, right in (

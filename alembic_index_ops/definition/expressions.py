@@ -8,7 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alembic_index_ops.definition.columns import parse_notation, split_order, to_sql, with_order
-from alembic_index_ops.definition.spec import IndexSpec, KeyColumn, QualifiedName
+from alembic_index_ops.definition.spec import (
+    IndexSpec,
+    KeyColumn,
+    QualifiedName,
+)
 from alembic_index_ops.errors import ArgumentError
 
 if TYPE_CHECKING:

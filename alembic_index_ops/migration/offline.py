@@ -11,6 +11,7 @@ from alembic_index_ops.build.script import (
     render_release,
     render_settings,
 )
+from alembic_index_ops.definition.sql import qualified
 from alembic_index_ops.migration.configuration import read_settings
 from alembic_index_ops.migration.ops import CreateConcurrentIndexOp, DropConcurrentIndexOp
 from alembic_index_ops.migration.revision import running_revision
@@ -36,7 +37,12 @@ def drop_offline(context: MigrationContext, operation: DropConcurrentIndexOp) ->
     name, table, schema = operation.index_name, operation.table_name, operation.schema
     revision = running_revision()
     script = render_drop_script(
-        name, table, schema, revision, concurrently=operation.concurrently is not False
+        name,
+        table,
+        schema,
+        revision,
+        qualified(context.version_table, context.version_table_schema),
+        concurrently=operation.concurrently is not False,
     )
     _write(context, f'index "{name}"', operation.settings, script)
     if revision is not None and not revision.upgrade:

@@ -378,6 +378,8 @@ def test_an_interrupted_run_leaves_no_server(embedded, sent):
         cwd=embedded.path,
         stdout=subprocess.PIPE,
         start_new_session=True,
+        # A shell that runs these tests in its background would have us ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not (embedded.path / "started").exists():
         assert process.poll() is None

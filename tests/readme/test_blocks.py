@@ -131,11 +131,11 @@ def test_env_py_takes_the_settings(block: Block, project: Project, tables: Datab
     project.revision("0002", 'op.create_concurrent_index("ix", "users", ["name"])')
 
     project.upgrade()
-    project.edit_env(('"lock_timeout"', '"lock_timeuot"'))
+    project.edit_env(('"lock_timeout"', '"lock_timeouts"'))
     project.revision("0003", 'op.drop_concurrent_index("ix", "users")')
 
     assert indexes(tables)["ix"].state == "valid"
-    with pytest.raises(ArgumentError, match="there is no setting 'lock_timeuot'"):
+    with pytest.raises(ArgumentError, match="there is no setting 'lock_timeouts'"):
         project.upgrade()
 
 

@@ -86,7 +86,7 @@ def test_a_table_that_is_not_there(database):
         read(database, TWO_SCHEMAS, table="t")
     assert str(caught.value) == (
         'table "t" does not exist in the search path; there is one in schema "Other app":'
-        " pass schema="
+        ' pass schema="Other app"'
     )
 
 

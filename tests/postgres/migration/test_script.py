@@ -20,6 +20,7 @@ CREATE = (
     'op.create_desc_index("ix_jobs", "jobs", ["org", "made DESC"],'
     " where=\"kind IN ('a', 'b%:c')\", comment=\"for the list\")"
 )
+PLAIN = "CREATE INDEX ix_jobs ON jobs (org, made DESC) WHERE kind IN ('a', 'b%:c')"
 DROP = 'op.drop_concurrent_index("ix_jobs", "jobs")'
 DEFINITION = (
     "CREATE INDEX ix_jobs ON public.jobs USING btree (org, made DESC)"
@@ -286,6 +287,81 @@ def test_the_downgrade_of_a_plain_index_leaves_it_to_its_adopter(
     assert run(jobs, script(project, "downgrade", "r2:r1")) == []
 
     assert indexes(jobs)["ix_jobs"].comment == f"mine\n{built_by('b')}"
+
+
+def test_a_downgrade_that_kept_an_index_keeps_it_when_run_again(
+    project: Project, jobs: Database
+) -> None:
+    execute(jobs, PLAIN)
+    run(jobs, script(project, "upgrade", "r1:r2"))
+    statements = script(project, "downgrade", "r2:r1")
+
+    assert run(jobs, statements) == []
+    assert run(jobs, statements) == []
+
+    assert indexes(jobs) == {"ix_jobs": (DEFINITION, "valid", None)}
+
+
+def test_an_adopted_index_never_loses_its_name(project: Project, jobs: Database) -> None:
+    execute(jobs, PLAIN)
+    statements = script(project, "upgrade", "r1:r2")
+
+    for length in range(1, len(statements) + 1):
+        assert run(jobs, statements[:length]) == []
+        assert set(indexes(jobs)) == {"ix_jobs"}
+
+    assert rows(jobs, "SELECT relname FROM pg_class WHERE relname LIKE '%building%'") == []
+
+
+def test_an_edited_revision_is_not_stamped_over_the_old_index(
+    project: Project, jobs: Database
+) -> None:
+    statements = script(project, "upgrade", "r1:r2")
+    run(jobs, statements[:-3])  # named, and not stamped
+    project.revision("r2", CREATE.replace('"org", ', ""), DROP, down="r1")
+
+    run(jobs, script(project, "upgrade", "r1:r2"))
+
+    assert revisions(jobs) == {"r1"}
+
+
+def test_a_build_that_is_cut_twice_is_finished_by_the_third_run(
+    project: Project, jobs: Database
+) -> None:
+    statements = script(project, "upgrade", "r1:r2")
+    build = next(n for n, line in enumerate(statements) if line.startswith("CREATE INDEX"))
+    (aside,) = re.findall(r'IF NOT EXISTS "(\w+)"', statements[build])
+    for _ in range(2):
+        run(jobs, statements[: build + 1])
+        invalidate = "UPDATE pg_index SET indisvalid = false WHERE indexrelid ="
+        execute(jobs, f"{invalidate} '{aside}'::regclass")
+
+    assert run(jobs, statements) == []
+
+    assert set(indexes(jobs)) == {"ix_jobs"}
+    assert revisions(jobs) == {"r2"}
+
+
+def test_a_drop_that_failed_is_not_stamped(project: Project, jobs: Database) -> None:
+    run(jobs, script(project, "upgrade", "r1:r2"))
+    statements = script(project, "downgrade", "r2:r1")
+    without_drop = [line for line in statements if not line.startswith("DROP INDEX")]
+
+    assert run(jobs, without_drop)[0] == (
+        'index "ix_jobs" is still there: the revision is not stamped'
+    )
+    assert revisions(jobs) == {"r2"}
+    assert run(jobs, statements) == []
+    assert indexes(jobs) == {}
+
+
+def test_a_downgrade_may_drop_the_table_too(project: Project, jobs: Database) -> None:
+    project.revision("r2", CREATE, f'{DROP}\nop.drop_table("jobs")', down="r1")
+    run(jobs, script(project, "upgrade", "r1:r2"))
+
+    assert run(jobs, script(project, "downgrade", "r2:r1")) == []
+
+    assert rows(jobs, "SELECT to_regclass('jobs')") == [(None,)]
 
 
 def test_a_constraint_is_not_dropped(project: Project, jobs: Database) -> None:
