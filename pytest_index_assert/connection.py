@@ -55,7 +55,10 @@ def without_secrets(text: str, url: URL) -> str:
     queried = url.query.get("password", ())
     secrets = [url.password, *([queried] if isinstance(queried, str) else queried)]
     for secret in filter(None, secrets):
-        for spelling in sorted({secret, quote(secret, safe=""), quote_plus(secret)}, key=len):
+        # As it is, as URLs have it (SQLAlchemy leaves " " and "+" alone), and as repr() shows it.
+        spellings = {secret, quote(secret, safe=""), quote(secret, safe=" +"), quote_plus(secret)}
+        spellings |= {repr(spelling)[1:-1] for spelling in spellings}
+        for spelling in sorted(spellings, key=len, reverse=True):
             text = text.replace(spelling, "***")
     # A URL of the user's own, as an env.py may print or a driver may quote it.
     return re.sub(r"(://[^\s:/@]*):[^\s@/]+@", r"\1:***@", text)

@@ -23,7 +23,7 @@ _NOWHERE = """there is no database to assert indexes on. Give one in one of thre
   - pip install 'alembic-index-ops[embedded]', and the plugin starts a server of its own"""
 
 _VERSION_TABLES = """
-SELECT n.nspname FROM pg_catalog.pg_class c
+SELECT n.nspname, n.nspname = ANY (current_schemas(false)) FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname = 'alembic_version' AND c.relkind IN ('r', 'p')
 ORDER BY array_position(current_schemas(false), n.nspname), n.nspname
@@ -108,12 +108,14 @@ def _verify_revision(url: URL, wanted: tuple[str, ...]) -> None:
 
 
 def _stamps(connection: Connection) -> list[set[str]]:
-    """What each version table says, that of the search path first."""
+    """What the version table of the search path says; without one, each other's."""
     from sqlalchemy import column, select, table, text
 
-    schemas = [row[0] for row in connection.execute(text(_VERSION_TABLES))]
+    found = connection.execute(text(_VERSION_TABLES)).all()
+    if found and found[0][1]:
+        found = found[:1]
     stamps = []
-    for schema in schemas:
+    for schema, _ in found:
         version = table("alembic_version", column("version_num"), schema=schema)
         stamps.append({str(row[0]) for row in connection.execute(select(version))})
     return stamps

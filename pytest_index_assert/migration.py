@@ -62,7 +62,7 @@ def migrate(config: Config, url: URL, options: Options) -> None:
     )
     raise NoDatabaseError(
         f"{_env_py(config)} connects to another database ({answer['found']}) than the one to be"
-        f" migrated, {shown(url)}; nothing was applied.\n{hint}"
+        f" migrated, {shown(url)}; no migration was applied.\n{hint}"
     )
 
 

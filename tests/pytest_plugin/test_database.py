@@ -401,3 +401,17 @@ def test_a_kept_server_goes_on_running(embedded):
     embedded.run_alone(f"--index-assert-url={address}").assert_outcomes(passed=1)
     subprocess.run(command, shell=True, check=True)
     assert left_over(timeout=0) == []
+
+
+def test_the_revision_of_another_schema_does_not_count(project, database):
+    project.migrations(TABLE, INDEX)
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num text)")
+        connection.execute("CREATE SCHEMA other CREATE TABLE alembic_version (version_num text)")
+        connection.execute("INSERT INTO other.alembic_version VALUES ('0002')")
+    project.tests(MARKED)
+
+    result = project.run(f"--index-assert-url={database.url}")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*is at no revision*"])
