@@ -163,7 +163,7 @@ def test_an_env_py_that_would_migrate_another_database_is_refused(
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines([
             f"*/migrations/env.py connects to another database ({developers.url}) than the one to"
-            f" be migrated, {database.url}; nothing was applied.",
+            f" be migrated, {database.url}; no migration was applied.",
             "*name that variable in the ini file: index_assert_url_env = DATABASE_URL",
         ])  # fmt: skip
         assert relations(developers) == []
@@ -186,7 +186,7 @@ def test_an_env_py_that_changes_its_mind_is_refused(project, server, database, m
         project.tests(MARKED)
         result = project.run(f"--index-assert-url={database.url}", "--index-assert-migrate")
         result.assert_outcomes(errors=1)
-        result.stdout.fnmatch_lines(["*connects to another database*nothing was applied."])
+        result.stdout.fnmatch_lines(["*connects to another database*no migration was applied."])
         assert "jobs" not in relations(developers)
     finally:
         server.drop_database(developers.name)
