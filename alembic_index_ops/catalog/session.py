@@ -40,11 +40,13 @@ def is_autocommit(connection: Connection) -> bool:
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """A transaction of our own; inside another one, ours or the caller's, a savepoint."""
-    outermost = is_autocommit(connection) and _OPEN not in connection.info
+    # Of this very connection to the server; when that is gone, SQLAlchemy does not give it again.
+    info = connection.info
+    outermost = is_autocommit(connection) and _OPEN not in info
     begin, commit, rollback = _WHOLE if outermost else _SAVEPOINT
     run(connection, begin)
     if outermost:
-        connection.info[_OPEN] = True
+        info[_OPEN] = True
     try:
         yield
     except BaseException:
@@ -54,7 +56,7 @@ def transaction(connection: Connection) -> Iterator[None]:
         run(connection, commit)
     finally:
         if outermost:
-            connection.info.pop(_OPEN, None)
+            info.pop(_OPEN, None)
 
 
 @contextmanager

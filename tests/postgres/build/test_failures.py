@@ -197,6 +197,25 @@ def test_a_build_that_somebody_ends(
     assert indexes(database) == BUILT
 
 
+def test_a_connection_that_ends_while_it_waits_for_the_table(
+    database: Database, project: Project
+) -> None:
+    with in_transaction(database, "LOCK TABLE t IN SHARE UPDATE EXCLUSIVE MODE"):
+        thread, ends = ends_of(project)
+        pid = backend_running(database, "LOCK TABLE ONLY%MODE")
+        execute(database, f"SELECT pg_terminate_backend({pid})")
+        thread.join()
+
+    [error] = ends
+    assert isinstance(error, BuildError)
+    assert str(error) == (
+        'index "ix" on "public"."t" was not built: terminating connection due to administrator'
+        " command. Nothing was changed.\nRun the migration again to finish it."
+    )
+    project.upgrade()
+    assert indexes(database) == BUILT
+
+
 def test_a_build_that_goes_on_without_its_client(database: Database, project: Project) -> None:
     with in_transaction(database, "INSERT INTO t VALUES (0)"):
         process = project.start("upgrade", "head")
