@@ -104,9 +104,8 @@ def plan_create(
         rest = tuple(index for index in debris if index is not finished)
         return CreatePlan(take=finished, corpse=current, debris=rest)
     taken = {index.name for index in state.indexes}
-    return CreatePlan(
-        build=next(name for name in names if name not in taken), corpse=current, debris=debris
-    )
+    free = next(name for name in aside_names(wished) if name not in taken)
+    return CreatePlan(build=free, corpse=current, debris=debris)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,13 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from alembic_index_ops import DefinitionDiffersError, LockTimeoutError, NameTakenError
+from alembic_index_ops import (
+    DefinitionDiffersError,
+    LockTimeoutError,
+    NameTakenError,
+    define_index,
+)
+from alembic_index_ops.build.naming import aside_names
 from tests.observe import Seen, adopted_by, built_by, eventually, execute, indexes, revisions, rows
 from tests.projects import Project
 from tests.servers import Database, Server
@@ -259,7 +265,8 @@ def test_a_finished_build_aside_gets_the_name(
 
 
 def test_a_leftover_of_an_edited_migration_is_dropped(database: Database, project: Project) -> None:
-    execute(database, "CREATE INDEX ix_building_0123abcd ON jobs (created)")
+    leftover = next(aside_names(define_index("ix", "jobs", ["created"])))
+    execute(database, f"CREATE INDEX {leftover} ON jobs (created)")
 
     project.upgrade()
 
