@@ -3,7 +3,21 @@
 PYTEST_DONT_REWRITE
 """
 
-from alembic_index_ops.catalog import ObservedIndex, Table, normalise, read_indexes, read_table
+from alembic_index_ops.build.deploy import deploy_lock
+from alembic_index_ops.build.left_behind import is_leftover
+from alembic_index_ops.catalog import (
+    Implication,
+    ObservedIndex,
+    Table,
+    for_psycopg,
+    normalise,
+    normalise_all,
+    prove_equal,
+    prove_implications,
+    read_indexes,
+    read_table,
+    reflect_indexes,
+)
 from alembic_index_ops.definition import (
     Difference,
     IndexSpec,
@@ -13,27 +27,33 @@ from alembic_index_ops.definition import (
     define_index,
     describe_key,
     from_index,
+    index,
     key,
     render_create,
     render_create_call,
     render_drop_call,
 )
+from alembic_index_ops.directives import separate_indexes
 from alembic_index_ops.errors import (
     ArgumentError,
     BuildError,
     CannotJudgeError,
     DefinitionDiffersError,
+    DrainTimeoutError,
     DropError,
     DropRefusedError,
     DuplicateKeysError,
+    IndexNotFoundError,
     IndexOpsError,
     LockTimeoutError,
     NameTakenError,
+    ReplaceRefusedError,
     TableNotFoundError,
     TransactionError,
     UnsupportedError,
     VerificationError,
 )
+from alembic_index_ops.listeners import hookimpl
 
 __all__ = [
     "ArgumentError",
@@ -41,9 +61,12 @@ __all__ = [
     "CannotJudgeError",
     "DefinitionDiffersError",
     "Difference",
+    "DrainTimeoutError",
     "DropError",
     "DropRefusedError",
     "DuplicateKeysError",
+    "Implication",
+    "IndexNotFoundError",
     "IndexOpsError",
     "IndexSpec",
     "KeyColumn",
@@ -51,6 +74,7 @@ __all__ = [
     "NameTakenError",
     "ObservedIndex",
     "QualifiedName",
+    "ReplaceRefusedError",
     "Table",
     "TableNotFoundError",
     "TransactionError",
@@ -58,13 +82,23 @@ __all__ = [
     "VerificationError",
     "compare_definitions",
     "define_index",
+    "deploy_lock",
     "describe_key",
+    "for_psycopg",
     "from_index",
+    "hookimpl",
+    "index",
+    "is_leftover",
     "key",
     "normalise",
+    "normalise_all",
+    "prove_equal",
+    "prove_implications",
     "read_indexes",
     "read_table",
+    "reflect_indexes",
     "render_create",
     "render_create_call",
     "render_drop_call",
+    "separate_indexes",
 ]

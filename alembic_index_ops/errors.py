@@ -35,8 +35,20 @@ class DropRefusedError(IndexOpsError):
     """The index serves a constraint or a replica identity, or belongs to another table."""
 
 
+class ReplaceRefusedError(IndexOpsError):
+    """Something stands on the index that another one cannot take over."""
+
+
+class IndexNotFoundError(IndexOpsError):
+    """There is no such index on the table."""
+
+
 class LockTimeoutError(IndexOpsError):
-    """A lock was not to be had within `lock_timeout`."""
+    """A lock was not to be had within `lock_timeout`, or a deploy_lock within its timeout."""
+
+
+class DrainTimeoutError(IndexOpsError):
+    """Older transactions or snapshots did not end within `drain_timeout`."""
 
 
 class BuildError(IndexOpsError):

@@ -4,28 +4,79 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from datetime import timedelta
+from dataclasses import dataclass, field, fields
 
+from alembic_index_ops.durations import parse_duration
 from alembic_index_ops.errors import ArgumentError
 
-Duration = float | int | str | timedelta
-"""Seconds, a timedelta, or PostgreSQL text such as "3s", "500ms", "15min"."""
 
-_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_LONGEST_BARE_NUMBER = 86_400
+def _parse_memory(value: object, label: str) -> str:
+    found = isinstance(value, str) and re.fullmatch(r"\s*(\d+)\s*(kB|MB|GB|TB)\s*", value)
+    if not found:
+        raise ArgumentError(f'{label} is {value!r}; write the amount with its unit, like "512MB"')
+    return f"{found[1]}{found[2]}"
+
+
+def _parse_workers(value: object, label: str) -> int:
+    number = int(value) if isinstance(value, str) and value.strip().isdigit() else value
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 1024:
+        raise ArgumentError(f"{label} is {value!r}; give a number of processes from 0 to 1024")
+    return number
+
+
+def _parse_parallel(value: object, label: str) -> int:
+    number = _parse_workers(value, label)
+    if number < 1:
+        raise ArgumentError(f"{label} is {value!r}; at least one has to work")
+    return number
+
+
+def _parse_switch(value: object, label: str) -> bool:
+    words = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+    switch = words.get(value.strip().lower()) if isinstance(value, str) else value
+    if not isinstance(switch, bool):
+        raise ArgumentError(f"{label} is {value!r}; it is True or False (on or off)")
+    return switch
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a build may take; never a part of what an index is.
+    """What a build may take; never a part of what an index is. Times are seconds.
 
-    `lock_timeout`, in seconds, bounds every wait for a lock: for the table, and inside the
-    server's concurrent statements for open transactions and old snapshots. The server's
-    deadlock_timeout plus half a second is its floor: below that it loses to autovacuum.
+    `lock_timeout`: for the table's lock (SHARE UPDATE EXCLUSIVE), which makes no reader and no
+    writer wait. The server's deadlock_timeout plus half a second is its floor.
+    `drain_timeout`: for the end of older transactions and snapshots, while a build waits for them.
+    `stall_timeout`: each try for a lock behind which readers or writers queue.
+    `maintenance_work_mem`, `max_parallel_maintenance_workers`: of the session, while it builds.
+    `analyze`: run ANALYZE afterwards, which an index on an expression needs to be of use.
+    `workers`: connections that build at once, each on a table or partition of its own.
+    `show_duplicates`: list the duplicate keys that a unique index met; they may be personal data.
+    `duplicates_timeout`: for finding them.
     """
 
-    lock_timeout: float = 30.0
+    lock_timeout: float = field(default=300.0, metadata={"parse": parse_duration})
+    stall_timeout: float = field(default=0.1, metadata={"parse": parse_duration})
+    drain_timeout: float = field(default=900.0, metadata={"parse": parse_duration})
+    maintenance_work_mem: str | None = field(default=None, metadata={"parse": _parse_memory})
+    max_parallel_maintenance_workers: int | None = field(
+        default=None, metadata={"parse": _parse_workers}
+    )
+    analyze: bool = field(default=False, metadata={"parse": _parse_switch})
+    workers: int = field(default=1, metadata={"parse": _parse_parallel})
+    show_duplicates: bool = field(default=True, metadata={"parse": _parse_switch})
+    duplicates_timeout: float = field(default=10.0, metadata={"parse": parse_duration})
+
+    @property
+    def of_session(self) -> dict[str, str]:
+        """The server's settings, by name, for more memory or processes while an index is built."""
+        asked = {
+            "maintenance_work_mem": self.maintenance_work_mem,
+            "max_parallel_maintenance_workers": self.max_parallel_maintenance_workers,
+        }
+        return {name: str(value) for name, value in asked.items() if value is not None}
+
+
+SETTING_NAMES = tuple(each.name for each in fields(Settings))
 
 
 def layer_settings(*layers: tuple[str, Mapping[str, object]]) -> Settings:
@@ -34,43 +85,14 @@ def layer_settings(*layers: tuple[str, Mapping[str, object]]) -> Settings:
     None in a layer means "not said here". Raises ArgumentError for an unknown or malformed
     setting, which names the layer.
     """
-    known = {field.name for field in fields(Settings)}
-    values: dict[str, float] = {}
+    parsers = {each.name: each.metadata["parse"] for each in fields(Settings)}
+    values: dict[str, object] = {}
     for source, layer in layers:
         for name, value in layer.items():
-            if name not in known:
+            if name not in parsers:
                 raise ArgumentError(
-                    f"{source}: there is no setting {name!r}; known: {', '.join(sorted(known))}"
+                    f"{source}: there is no setting {name!r}; known: {', '.join(sorted(parsers))}"
                 )
             if value is not None:
-                seconds = parse_duration(value, f"{source}: {name}")
-                values.setdefault(name, seconds)
-    return Settings(**values)
-
-
-def parse_duration(value: object, label: str) -> float:
-    """Seconds. Raises ArgumentError, which starts with `label`, for anything malformed."""
-    if isinstance(value, timedelta):
-        seconds = value.total_seconds()
-    elif isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ArgumentError(f'{label} is {value!r}; give seconds, a timedelta or text like "3s"')
-    elif isinstance(value, str) and not re.fullmatch(r"\s*[\d.]+\s*", value):
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d)\s*", value)
-        if found is None:
-            raise ArgumentError(
-                f'{label} is {value!r}; write a number with its unit, like "500ms", "3s", "15min"'
-            )
-        seconds = float(found[1]) * _UNITS[found[2]]
-    else:
-        try:
-            seconds = float(value)
-        except ValueError:
-            raise ArgumentError(f"{label} is {value!r}, which is no number") from None
-        if seconds > _LONGEST_BARE_NUMBER:
-            raise ArgumentError(
-                f"{label} is {value}: a bare number is seconds, and that is"
-                f' {seconds / 86_400:.1f} days. If milliseconds were meant, write "{value}ms".'
-            )
-    if not seconds > 0:
-        raise ArgumentError(f"{label} is {value!r}; it has to be more than zero")
-    return seconds
+                values.setdefault(name, parsers[name](value, f"{source}: {name}"))
+    return Settings(**values)  # type: ignore[arg-type]

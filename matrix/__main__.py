@@ -1,4 +1,4 @@
-"""`python -m matrix ends | all | registration | <cell>... [-- pytest arguments]`."""
+"""`python -m matrix ends | all | registration | neighbours | <cell>... [-- pytest arguments]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
-from matrix.run import Result, run_cell, run_registration
+from matrix.run import Result, run_cell, run_neighbours, run_registration
 from matrix.support import Support, read_support
 
 
@@ -19,7 +19,9 @@ def main(arguments: Sequence[str]) -> int:
     ours, pytest_arguments = _split(arguments)
     names = [cell.name for cell in (*support.ends, *support.between)]
     parser = argparse.ArgumentParser(prog="python -m matrix", description=__doc__)
-    parser.add_argument("part", nargs="+", choices=["ends", "all", "registration", *names])
+    parser.add_argument(
+        "part", nargs="+", choices=["ends", "all", "registration", "neighbours", *names]
+    )
     parts = parser.parse_args(ours).part
     results = [result for part in parts for result in _run(part, support, pytest_arguments)]
     print("\nThe matrix:", flush=True)
@@ -33,9 +35,15 @@ def _run(part: str, support: Support, pytest_arguments: Sequence[str]) -> Iterat
     if part in ("registration", "ends", "all"):
         for alembic in support.versions["alembic"]:
             yield run_registration(alembic)
+    if part in ("neighbours", "ends", "all"):
+        yield run_neighbours(support.neighbours)
+    servers_cut: set[str] = set()
     for cell in (*support.ends, *support.between):
         if part in ("all", cell.name) or (part == "ends" and cell in support.ends):
-            yield run_cell(cell, support, pytest_arguments)
+            # What comes of a cut, the server decides: each version once.
+            cuts = () if cell.postgresql in servers_cut else support.cuts.get(part, ())
+            servers_cut.add(cell.postgresql)
+            yield from run_cell(cell, support, pytest_arguments, cuts)
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

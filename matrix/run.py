@@ -17,7 +17,7 @@ from matrix.support import Cell, Support, render_requirement
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"
-PARALLEL = ("-n", "2", "--dist", "worksteal")
+PARALLEL = ("-n", "3", "--dist", "worksteal")
 
 
 class Broken(Exception):
@@ -26,24 +26,30 @@ class Broken(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """How one part of the matrix went; `closing` is pytest's last line or why it did not run."""
+    """How one part of the matrix went; `closing` is its last line or why it did not run."""
 
     title: str
     outcome: Literal["passed", "failed", "not run"]
     closing: str
 
 
-def run_cell(cell: Cell, support: Support, arguments: Sequence[str]) -> Result:
-    """Run the tests on one combination of versions."""
+def run_cell(
+    cell: Cell, support: Support, arguments: Sequence[str], cuts: Sequence[str] = ()
+) -> Iterator[Result]:
+    """Run the tests on one combination of versions, then these modules that cut migrations off."""
     try:
         python = find_python(cell.python)
         bindir = find_server(cell.postgresql, support.servers[cell.postgresql], CACHE)
+        variables = {"INDEX_OPS_TEST_BINDIR": str(bindir)}
         with _environment(python, cell.name, "-e", ".[dev]", *cell.requirements) as inside:
-            return _run_tests(str(cell), inside, arguments, {"INDEX_OPS_TEST_BINDIR": str(bindir)})
+            yield _run_tests(str(cell), inside, arguments, variables)
+            for each in cuts:
+                title = f"{cell.name}: PostgreSQL {cell.postgresql}, {each}"
+                yield _run(title, [str(inside), "-m", *each.split()], variables)
     except Absent as absent:
-        return Result(str(cell), "not run", str(absent))
+        yield Result(str(cell), "not run", str(absent))
     except Broken as broken:
-        return Result(str(cell), "failed", str(broken))
+        yield Result(str(cell), "failed", str(broken))
 
 
 def run_registration(alembic: str) -> Result:
@@ -58,6 +64,18 @@ def run_registration(alembic: str) -> Result:
         with _environment(Path(sys.executable), f"alembic-{alembic}", str(wheel), pin) as inside:
             variables = {"INDEX_OPS_TEST_PYTHON": str(inside)}
             return _run_tests(title, Path(sys.executable), ["tests/registration"], variables)
+    except Broken as broken:
+        return Result(title, "failed", str(broken))
+
+
+def run_neighbours(plugins: Sequence[str]) -> Result:
+    """Run the tests that need these other plugins of pytest, which are installed nowhere else."""
+    title = f"neighbours: {', '.join(plugins)}"
+    try:
+        wheel = f"{_build_wheel()}[pytest,embedded]"
+        with _environment(Path(sys.executable), "neighbours", wheel, *plugins) as inside:
+            variables = {"INDEX_OPS_TEST_NEIGHBOURS": str(inside)}
+            return _run_tests(title, Path(sys.executable), ["tests/neighbours"], variables)
     except Broken as broken:
         return Result(title, "failed", str(broken))
 
@@ -92,14 +110,18 @@ def _build_wheel() -> Path:
 def _run_tests(
     title: str, python: Path, arguments: Sequence[str], variables: Mapping[str, str]
 ) -> Result:
-    """Run pytest, passing its output on as it comes."""
     command = [str(python), "-m", "pytest", "--color=no", *PARALLEL, *arguments]
+    return _run(title, command, variables)
+
+
+def _run(title: str, command: Sequence[str], variables: Mapping[str, str]) -> Result:
+    """Run the command, passing its output on as it comes."""
     print(f"\n{title}\n$ {' '.join(command)}", flush=True)
-    closing = "no tests ran"
+    closing = "nothing ran"
     with subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True
-    ) as tests:
-        for line in tests.stdout or ():
+    ) as running:
+        for line in running.stdout or ():
             print(line, end="", flush=True)
             closing = line.strip() or closing
-    return Result(title, "failed" if tests.returncode else "passed", closing)
+    return Result(title, "failed" if running.returncode else "passed", closing)

@@ -42,12 +42,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Support:
-    """What is supported and which cells prove it."""
+    """What is supported and which cells prove it.
+
+    `neighbours` are other plugins of pytest, beside which ours is tested. `cuts`: for the parts
+    `ends` and `all`, the modules that cut migrations off, with arguments.
+    """
 
     versions: Mapping[str, tuple[str, ...]]
     ends: tuple[Cell, ...]
     between: tuple[Cell, ...]
     servers: Mapping[str, str]
+    cuts: Mapping[str, tuple[str, ...]]
+    neighbours: tuple[str, ...]
 
 
 def read_support() -> Support:
@@ -58,6 +64,8 @@ def read_support() -> Support:
         ends=tuple(Cell(name, **cell) for name, cell in table["ends"].items()),
         between=tuple(Cell(name, **cell) for name, cell in table["between"].items()),
         servers=table["servers"],
+        cuts={part: tuple(commands) for part, commands in table["cuts"].items()},
+        neighbours=tuple(table["neighbours"]["packages"]),
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from alembic_index_ops import (
     ArgumentError,
     CannotJudgeError,
+    Implication,
+    IndexOpsError,
     IndexSpec,
     LockTimeoutError,
     ObservedIndex,
@@ -16,36 +18,27 @@ from alembic_index_ops import (
     TableNotFoundError,
     UnsupportedError,
     normalise,
+    prove_implications,
     read_indexes,
-    read_table,
 )
-from pytest_index_assert.match import Candidate, Relation, judge, same_definition
+from pytest_index_assert.facets import Level, Proof
+from pytest_index_assert.match import (
+    Candidate,
+    Doubt,
+    judge,
+    named,
+    questions,
+    rank,
+    same_definition,
+)
+from pytest_index_assert.naming import default_name
+from pytest_index_assert.relation import Relation, find_table, read_relation
 from pytest_index_assert.requirement import Requirement
+from pytest_index_assert.serving import ask, essence
+from pytest_index_assert.shape import QueryShape, propose
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-# Foreign tables can be partitions, and cannot have indexes.
-_LEAVES = """
-SELECT c.oid, n.nspname, c.relname, c.relkind::text
-FROM pg_catalog.pg_partition_tree(CAST(:oid AS oid)) p
-JOIN pg_catalog.pg_class c ON c.oid = p.relid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE p.isleaf AND c.relkind = 'r' ORDER BY n.nspname, c.relname
-"""
-_COLUMNS = """
-SELECT attname FROM pg_catalog.pg_attribute
-WHERE attrelid = CAST(:oid AS oid) AND attnum > 0 AND NOT attisdropped
-"""
-_OF_NAME = """
-SELECT i.indrelid, n.nspname, c.relname, c.relkind::text, n.nspname = ANY (current_schemas(true))
-FROM pg_catalog.pg_class ic
-JOIN pg_catalog.pg_index i ON i.indexrelid = ic.oid
-JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = ic.relnamespace
-WHERE ic.relname = :name
-ORDER BY array_position(current_schemas(true), n.nspname), n.nspname
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +47,26 @@ class Verdict:
 
     `candidates` are the indexes of `table`, the nearest first; `elsewhere` are indexes of the
     same name or definition on other tables; `problem` says why there was nothing to compare.
+    `proposal` is an index that would meet the requirement.
     """
 
     requirement: Requirement
-    outcome: Literal["met", "unmet", "cannot be judged"]
+    outcome: Literal["met", "unmet"] | Doubt
     table: Table | None = None
     candidates: tuple[Candidate, ...] = ()
     elsewhere: tuple[ObservedIndex, ...] = ()
     problem: str | None = None
+    proposal: IndexSpec | None = None
 
     @property
     def index(self) -> ObservedIndex | None:
         """The index that meets the requirement, where one does."""
         return self.candidates[0].index if self.outcome == "met" else None
+
+    @property
+    def level(self) -> Level | None:
+        """The strictest level that this index reaches; None where a query is served."""
+        return self.candidates[0].level if self.outcome == "met" else None
 
 
 def check(connection: Connection, requirement: Requirement) -> Verdict:
@@ -75,11 +75,12 @@ def check(connection: Connection, requirement: Requirement) -> Verdict:
 
     table: Table | None = None
     try:
-        table = _find_table(connection, requirement)
+        table = find_table(connection, requirement)
         if table is None:
             return _unmet(connection, Verdict(requirement, "unmet"), None)
         relation = read_relation(connection, table)
         wanted = _as_stored(connection, requirement, relation)
+        candidates, proposal = _judge(connection, requirement, wanted, relation)
     except (TableNotFoundError, UnsupportedError, ArgumentError) as error:
         verdict = Verdict(requirement, "unmet", table, problem=str(error))
         return _unmet(connection, verdict, None)
@@ -90,39 +91,87 @@ def check(connection: Connection, requirement: Requirement) -> Verdict:
         connection.rollback()
         problem = f"the server refuses to be read: {error.orig}"
         return Verdict(requirement, "cannot be judged", table, problem=problem)
-    candidates = judge(requirement, wanted, relation)
-    met = [candidate for candidate in candidates if candidate.met]
-    if met:
-        return Verdict(requirement, "met", table, (met[0],))
-    return _unmet(connection, Verdict(requirement, "unmet", table, candidates), wanted)
+    if candidates and candidates[0].met:
+        return Verdict(requirement, "met", table, candidates)
+    verdict = Verdict(requirement, "unmet", table, candidates, proposal=proposal)
+    for candidate in candidates:
+        if candidate.doubt is not None:
+            # That the right index is here and cannot be recognised matters more than its like.
+            return replace(verdict, outcome=candidate.doubt, problem=candidate.problem)
+    return _unmet(connection, verdict, wanted)
 
 
-def read_relation(connection: Connection, table: Table) -> Relation:
-    """The table's indexes, and those of its partitions."""
-    leaves: list[Table] = []
-    if table.partitioned:
-        leaves = [Table(*row) for row in _rows(connection, _LEAVES, oid=table.oid)]
-    oids = [table.oid, *(leaf.oid for leaf in leaves)]
-    indexes = read_indexes(connection, table_oids=oids)
-
-    def of(relation: Table) -> tuple[ObservedIndex, ...]:
-        return tuple(index for index in indexes if index.table_oid == relation.oid)
-
-    columns = frozenset(str(row[0]) for row in _rows(connection, _COLUMNS, oid=table.oid))
-    return Relation(
-        table, columns, of(table), tuple(Relation(leaf, columns, of(leaf)) for leaf in leaves)
-    )
+def _judge(
+    connection: Connection,
+    requirement: Requirement,
+    wanted: IndexSpec | None,
+    relation: Relation,
+) -> tuple[tuple[Candidate, ...], IndexSpec | None]:
+    """The table's indexes, the nearest first, and one that would do."""
+    if requirement.shape is not None:
+        return _judge_shape(connection, requirement, requirement.shape, relation)
+    asked = questions(requirement, wanted, relation)
+    proofs = _prove(connection, relation.table, wanted.predicate if wanted else None, asked)
+    return judge(requirement, wanted, relation, proofs), requirement.definition
 
 
-def _find_table(connection: Connection, requirement: Requirement) -> Table | None:
-    """The required table, or that of the index of the required name; None without such an index."""
-    if requirement.table is not None:
-        return read_table(connection, requirement.table, requirement.schema)
-    for *table, on_path in _rows(connection, _OF_NAME, name=requirement.name):
-        schema = table[1]
-        if schema == requirement.schema or (requirement.schema is None and on_path):
-            return Table(*table)
-    return None
+def _prove(
+    connection: Connection, table: Table, required: str | None, asked: tuple[str | None, ...]
+) -> dict[str | None, Proof]:
+    """What the planner knows of the required predicate and each of the found ones."""
+    triples = [
+        Implication(table, stronger, weaker)
+        for found in asked
+        for stronger, weaker in (
+            (required, found),
+            (found, required),
+            # An empty predicate is met by all, so that nothing is apart from it.
+            (f"({required}\n) AND ({found}\n)" if required and found else "true", "false"),
+        )
+    ]
+    answers = iter(prove_implications(connection, triples))
+    return {found: _proof(next(answers), next(answers), next(answers)) for found in asked}
+
+
+def _proof(
+    forth: bool | IndexOpsError, back: bool | IndexOpsError, apart: bool | IndexOpsError
+) -> Proof:
+    for answer in (forth, back):
+        if isinstance(answer, IndexOpsError):
+            return Proof(problem=str(answer))
+    return Proof(implied=bool(forth), equal=bool(forth and back), disjoint=apart is True)
+
+
+def _judge_shape(
+    connection: Connection, requirement: Requirement, shape: QueryShape, relation: Relation
+) -> tuple[tuple[Candidate, ...], IndexSpec | None]:
+    keys = (*shape.eq, *shape.range, *shape.order_by)
+    _check_columns(relation, [key.column for key in keys if key.column is not None])
+    _check_columns(relation, shape.index_only)
+    table = relation.table
+    name = requirement.name or default_name(table.name, keys)
+    proposal = propose(shape, name, table.name, requirement.schema)
+    specs = [proposal, *(index.spec for index in relation.all_indexes)]
+    answers = ask(connection, table, shape, specs)
+
+    def compare(index: ObservedIndex) -> Candidate:
+        answer = answers[essence(index.spec)]
+        return Candidate(
+            index,
+            fits=answer.serves,
+            facets=answer.facets,
+            differences=answer.differences,
+            doubt=None if answer.problem is None else "cannot be judged",
+            problem=None if answer.problem is None else str(answer.problem),
+            lacking=sum(not facet.met for facet in answer.facets),
+        )
+
+    problems = [answers[essence(index.spec)].problem for index in relation.indexes]
+    if problems and problems[0] is not None and None not in problems:
+        raise problems[0]  # It is the query's, not that of an index.
+    candidates = [named(requirement, compare(index)) for index in relation.indexes]
+    ranked = rank(candidates, relation.leaves, lambda _, index: compare(index))
+    return ranked, proposal if answers[essence(proposal)].serves else None
 
 
 def _as_stored(
@@ -132,10 +181,14 @@ def _as_stored(
     if definition is None:
         return None
     named = [key.column for key in definition.key_columns if key.column is not None]
-    for column in (*named, *definition.included_columns):
+    _check_columns(relation, (*named, *definition.included_columns))
+    return normalise(connection, relation.table, [replace(definition, tablespace=None)])[0]
+
+
+def _check_columns(relation: Relation, columns: Iterable[str]) -> None:
+    for column in columns:
         if column not in relation.columns:
             raise ArgumentError(f'{relation.table} has no column "{column}"')
-    return normalise(connection, relation.table, [replace(definition, tablespace=None)])[0]
 
 
 def _unmet(connection: Connection, verdict: Verdict, wanted: IndexSpec | None) -> Verdict:
@@ -167,9 +220,3 @@ def _elsewhere(
         if same_name or same:
             found.append(index)
     return found
-
-
-def _rows(connection: Connection, query: str, **values: object) -> list[tuple[Any, ...]]:
-    from sqlalchemy import text
-
-    return [tuple(row) for row in connection.execute(text(query), values)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, quote_plus
 from weakref import WeakSet
 
@@ -13,6 +14,7 @@ from pytest_index_assert.errors import NoDatabaseError
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy.engine import Dialect
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 APPLICATION_NAME = "pytest_index_assert"
@@ -57,7 +59,11 @@ def without_secrets(text: str, url: URL) -> str:
     for secret in filter(None, secrets):
         # As it is, as URLs have it (SQLAlchemy leaves " " and "+" alone), and as repr() shows it.
         spellings = {secret, quote(secret, safe=""), quote(secret, safe=" +"), quote_plus(secret)}
+        # In a query, with plain slashes (as we hand it to env.py) and doubled for an ini file.
+        spellings |= {spelling.replace("%2F", "/") for spelling in spellings}
+        spellings |= {spelling.replace("%", "%%") for spelling in spellings}
         spellings |= {repr(spelling)[1:-1] for spelling in spellings}
+        spellings |= {json.dumps(spelling)[1:-1] for spelling in spellings}
         for spelling in sorted(spellings, key=len, reverse=True):
             text = text.replace(spelling, "***")
     # A URL of the user's own, as an env.py may print or a driver may quote it.
@@ -72,8 +78,17 @@ def open_engine(value: str | URL) -> Engine:
     from sqlalchemy import create_engine, event
     from sqlalchemy.pool import NullPool
 
+    from alembic_index_ops import for_psycopg
+
     url = for_psycopg(parse_url(value))
-    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+    # Not in the URL, which a project may want to open with a driver of its own.
+    arguments = {"application_name": APPLICATION_NAME, "connect_timeout": CONNECT_SECONDS}
+    engine = create_engine(
+        url,
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={name: value for name, value in arguments.items() if name not in url.query},
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: object) -> None:
@@ -85,26 +100,12 @@ def open_engine(value: str | URL) -> Engine:
     return engine
 
 
-def for_psycopg(url: URL) -> URL:
-    """The same database for psycopg: libpq's query keys stay, other drivers' go."""
-    from psycopg import pq
-
-    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
-    query = dict(url.query)
-    encrypted = query.get("ssl")
-    if isinstance(encrypted, str) and "sslmode" not in query:
-        query["sslmode"] = "require" if encrypted.lower() == "true" else encrypted
-    query = {key: value for key, value in query.items() if key in known}
-    query.setdefault("application_name", APPLICATION_NAME)
-    query.setdefault("connect_timeout", str(CONNECT_SECONDS))
-    return url.set(drivername="postgresql+psycopg", query=query)
-
-
 class Engines:
     """The engines of a run: one for each database, asked once whether it answers."""
 
     def __init__(self) -> None:
         self._opened: dict[str, Engine] = {}
+        self._found: dict[str, Engine] = {}
         self._answered: WeakSet[Engine] = WeakSet()
 
     def get(self, value: Engine | AsyncEngine | URL | str) -> Engine:
@@ -113,15 +114,25 @@ class Engines:
         An Engine is used as it is; an AsyncEngine's database is opened anew. Raises
         NoDatabaseError for anything else, and for a database that does not answer.
         """
+        # Every marked test comes by here.
+        if isinstance(value, str):
+            if value in self._found:
+                return self._found[value]
+        elif value in self._answered:
+            return cast("Engine", value)
         engine = self._engine(value)
         if engine not in self._answered:
             with reading(engine):
                 self._answered.add(engine)
+        if isinstance(value, str):
+            self._found[value] = engine
         return engine
 
     def _engine(self, value: Any) -> Engine:
         from sqlalchemy import URL, Engine
 
+        if hasattr(value, "exec_driver_sql"):  # a connection, of either kind
+            value = value.engine
         if isinstance(value, Engine):
             parse_url(value.url)
             return value
@@ -138,6 +149,28 @@ class Engines:
         return self._opened[address]
 
 
+def find_dialect(value: Engine | AsyncEngine | URL | str) -> Dialect:
+    """The dialect of what `index_engine` returned: the application's driver, where it is one."""
+    dialect = getattr(value, "dialect", None)
+    if dialect is not None:
+        return cast("Dialect", dialect)
+    return parse_url(cast("URL | str", value)).get_dialect()()
+
+
+@contextmanager
+def opening(engine: Engine) -> Iterator[None]:
+    """Raise NoDatabaseError where the block cannot reach the database."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        cause = str(getattr(error, "orig", None) or error).strip()
+        raise NoDatabaseError(
+            f"{shown(engine.url)} cannot be reached: {without_secrets(cause, engine.url)}"
+        ) from None
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection that waits for no lock longer than two seconds and leaves nothing behind.
@@ -145,15 +178,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
     Raises NoDatabaseError when the database cannot be reached.
     """
     from sqlalchemy import text
-    from sqlalchemy.exc import SQLAlchemyError
 
-    try:
+    with opening(engine):
         connection = engine.connect()
-    except (SQLAlchemyError, OSError) as error:
-        cause = str(getattr(error, "orig", None) or error).strip()
-        raise NoDatabaseError(
-            f"{shown(engine.url)} cannot be reached: {without_secrets(cause, engine.url)}"
-        ) from None
     with connection:
         for name, setting in (
             ("lock_timeout", LOCK_TIMEOUT),

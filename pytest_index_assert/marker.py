@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, TextClause
 
     from alembic_index_ops import KeyColumn
+    from pytest_index_assert.facets import Level
 
     Column = str | KeyColumn | ColumnElement[Any] | TextClause
     Condition = str | ColumnElement[bool] | TextClause
@@ -28,7 +29,12 @@ def requires_index(
     using: str = "btree",
     where: Condition | None = None,
     nulls_not_distinct: bool = False,
-    match: Literal["exact", "equivalent"] = "equivalent",
+    match: Level = "equivalent",
+    eq: Sequence[Column] | None = None,
+    range: Sequence[Column] | None = None,
+    order_by: Sequence[Column] | None = None,
+    query_where: Condition | None = None,
+    index_only: Sequence[str] | None = None,
     reason: str | None = None,
 ) -> pytest.MarkDecorator:
     """`@pytest.mark.requires_index(...)`, with a signature.
@@ -36,6 +42,10 @@ def requires_index(
     The test fails, and its body is not run, unless the migrated database has a valid index of
     this definition, of this name, or both. Columns are written as in the operations:
     "created_at DESC", `key(...)` or SQLAlchemy expressions; one list of them will do as well.
+
+    `eq`, `range` and `order_by` in place of the columns ask for any index that, alone, serves such
+    a query: `query_where` is what it says beside, `index_only` what it returns without a look at
+    the table.
     """
     given: dict[str, Any] = {
         "schema": schema,
@@ -46,6 +56,11 @@ def requires_index(
         "where": where,
         "nulls_not_distinct": nulls_not_distinct,
         "match": match,
+        "eq": eq,
+        "range": range,
+        "order_by": order_by,
+        "query_where": query_where,
+        "index_only": index_only,
         "reason": reason,
     }
     positional: tuple[Any, ...] = columns if table is None else (table, *columns)

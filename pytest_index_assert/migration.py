@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_index_assert.connection import open_engine, shown, without_secrets
 from pytest_index_assert.errors import NoDatabaseError
+from pytest_index_assert.history import History
+from pytest_index_assert.inputs import Reads
 from pytest_index_assert.options import Options
 
 if TYPE_CHECKING:
@@ -34,20 +36,43 @@ _ONE_AT_A_TIME = 0x1DE8A55E
 
 def read_revisions(config: Config, options: Options) -> tuple[str, ...]:
     """The revisions that `--index-assert-revision` stands for, by the revision files."""
-    answer = _run({"task": "revisions", **_job(config, options)}, options, None)
+    answer = _run({"task": "revisions", **make_job(config, options)}, options, None)
     return tuple(answer["revisions"])
 
 
-def migrate(config: Config, url: URL, options: Options) -> None:
-    """Upgrade that database, and no other.
+def migrate(config: Config, url: URL, options: Options) -> Reads:
+    """Upgrade that database, and no other; what the migration read.
 
     Raises NoDatabaseError when env.py would migrate another database, or fails.
     """
+    task = {"task": "upgrade", "variable": options.url_variable}
+    return Reads(**run_marked(task, config, url, options)["reads"])
+
+
+def walk_history(config: Config, url: URL, options: Options) -> History:
+    """Upgrade that database, which is empty, and tell what each revision did to its indexes.
+
+    Where a revision fails, the history ends with the one before. Raises NoDatabaseError as
+    `migrate` does.
+    """
+    task = {"task": "history", "variable": options.url_variable}
+    answer = run_marked(task, config, url, options)
+    failure = answer["failure"]
+    return History.from_json(
+        {**answer["history"], "failure": failure and without_secrets(failure, url)}
+    )
+
+
+def run_marked(task: dict[str, Any], config: Config, url: URL, options: Options) -> dict[str, Any]:
+    """What the task's process answers, which ran env.py on that database and on no other.
+
+    Raises NoDatabaseError when env.py would go to another database, or fails.
+    """
     with _marked(url) as token:
-        job = {"task": "upgrade", **_job(config, options), "token": token}
+        job = {**task, **make_job(config, options), "token": token}
         answer = _run(job, options, url)
-    if answer["outcome"] == "done":
-        return
+    if answer["outcome"] not in ("never ran", "another database"):
+        return answer
     if answer["outcome"] == "never ran":
         raise NoDatabaseError(
             f"{_env_py(config)} did not call context.run_migrations(), so {shown(url)} could not"
@@ -98,7 +123,7 @@ def _try_lock(connection: Connection, first: int, second: int) -> bool:
     return bool(found.scalar())
 
 
-def _job(config: Config, options: Options) -> dict[str, Any]:
+def make_job(config: Config, options: Options) -> dict[str, Any]:
     """What the other process needs to make the same Config; attributes stay behind."""
     toml: Any = getattr(config, "toml_file_name", None)
     written = [Path(name) for name in (config.config_file_name, toml) if name]
@@ -142,7 +167,7 @@ def _run(job: dict[str, Any], options: Options, url: URL | None) -> dict[str, An
     tail = tail if url is None else without_secrets(tail, url)
     raise NoDatabaseError(
         f"the migration{where} failed; the end of what it said:\n{tail or '(nothing)'}"
-        if job["task"] == "upgrade"
+        if job["task"] != "revisions"
         else f"the revisions cannot be read; the end of what Alembic said:\n{tail or '(nothing)'}"
     )
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
 
+    from pytest_index_assert.history import Recorder
+
 _FIND_MARK = """
 SELECT EXISTS (
   SELECT 1 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database
@@ -29,7 +31,7 @@ def main() -> None:
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     job = json.load(sys.stdin)
-    outcome = _revisions(job) if job["task"] == "revisions" else _upgrade(job)
+    outcome = _TASKS[job["task"]](job)
     with answer:
         json.dump(outcome, answer)
 
@@ -42,7 +44,35 @@ def _revisions(job: dict[str, Any]) -> dict[str, Any]:
     return {"revisions": [revision.revision for revision in found if revision is not None]}
 
 
-def _upgrade(job: dict[str, Any]) -> dict[str, Any]:
+def _migrate(job: dict[str, Any]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from pytest_index_assert.watched_reads import watch_reads
+
+    seen = watch_reads(job["variable"])
+    outcome = _upgrade(job)
+    return {**outcome, "reads": asdict(seen())}
+
+
+def _history(job: dict[str, Any]) -> dict[str, Any]:
+    """The upgrade, with a look at the indexes after each revision."""
+    from pytest_index_assert.history import Recorder
+
+    recorder, failure = Recorder(job["directory"]), None
+    try:
+        outcome = _upgrade(job, recorder)
+    except BaseException as error:
+        if not recorder.started:
+            raise
+        outcome, failure = {"outcome": "done"}, f"{type(error).__name__}: {_first_line(error)}"
+    return {**outcome, "failure": failure, "history": recorder.history.to_json()}
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "")
+
+
+def _upgrade(job: dict[str, Any], recorder: Recorder | None = None) -> dict[str, Any]:
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
 
@@ -58,6 +88,9 @@ def _upgrade(job: dict[str, Any]) -> dict[str, Any]:
         runs.append(_foreign(context, job["token"]))
         if runs[-1] is not None:
             raise _Stop
+        if recorder is not None:
+            recorder.started = True
+            context.on_version_apply_callbacks += (recorder,)
         return script._upgrade_revs(job["revision"], revision)
 
     # dont_mutate: not even the version table may appear in somebody else's database.
@@ -112,6 +145,26 @@ def _config(job: dict[str, Any]) -> Config:
         config.set_main_option("sqlalchemy.url", job["url"].replace("%", "%%"))
     return config
 
+
+def _compare_models(job: dict[str, Any]) -> dict[str, Any]:
+    from pytest_index_assert.health.process import compare_models
+
+    return compare_models(_config(job), job)
+
+
+def _make_trips(job: dict[str, Any]) -> dict[str, Any]:
+    from pytest_index_assert.health.process import make_trips
+
+    return make_trips(_config(job), job)
+
+
+_TASKS = {
+    "revisions": _revisions,
+    "upgrade": _migrate,
+    "history": _history,
+    "compare models": _compare_models,
+    "make trips": _make_trips,
+}
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_index_assert.health.settings import register_health_options
+
 URL_VARIABLE = "INDEX_ASSERT_URL"
 
 _TEXTS = {
@@ -17,7 +19,9 @@ _TEXTS = {
 }
 _FLAGS = {
     "migrate": "migrate the database of --index-assert-url, instead of verifying its revision",
-    "keep": "leave the plugin's own database running, and print its URL",
+    "keep": "when a test fails, leave the plugin's own database running, and print its URL",
+    "fresh": "migrate anew, instead of taking what an earlier run left in pytest's cache",
+    "blame": "on failure, tell which revision made the index, and which lost it (walks them all)",
 }
 
 
@@ -30,6 +34,8 @@ class Options:
     revision: str
     migrate: bool
     keep: bool
+    fresh: bool
+    blame: bool
     url_variable: str | None
     root: Path
 
@@ -46,6 +52,7 @@ def register_options(parser: pytest.Parser) -> None:
     for name, text in _FLAGS.items():
         group.addoption(f"--index-assert-{name}", action="store_true", default=None, help=text)
         parser.addini(f"index_assert_{name}", text, type="bool", default=False)
+    register_health_options(parser)
     parser.addini(
         "index_assert_url_env",
         "the environment variable from which env.py reads the database's URL, if it does",
@@ -72,6 +79,8 @@ def read_options(config: pytest.Config) -> Options:
         revision=text("revision") or "heads",
         migrate=flag("migrate"),
         keep=flag("keep"),
+        fresh=flag("fresh"),
+        blame=flag("blame"),
         url_variable=config.getini("index_assert_url_env") or None,
         root=config.rootpath,
     )

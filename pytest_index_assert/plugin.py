@@ -7,27 +7,41 @@ from typing import Any
 import pytest
 
 from pytest_index_assert.fixtures import (
-    KEPT,
     assert_index,
     assert_indexes,
     assert_no_index,
+    assert_only_indexes,
+    assert_query_uses,
     index_alembic_config,
     index_catalog,
     index_engine,
+    index_engine_per_test,
 )
 from pytest_index_assert.marker import NAME
-from pytest_index_assert.options import register_options
+from pytest_index_assert.options import read_options, register_options
+from pytest_index_assert.workers import KEPT, tell_worker
 
 __all__ = [
     "assert_index",
     "assert_indexes",
     "assert_no_index",
+    "assert_only_indexes",
+    "assert_query_uses",
     "index_alembic_config",
     "index_catalog",
     "index_engine",
+    "index_engine_per_test",
 ]
 
+pytest_plugins = ["pytest_index_assert.health.plugin"]
+
 _KEPT_BY_WORKER = "index_assert_kept"
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from pytest_index_assert import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -61,11 +75,27 @@ def pytest_runtest_call(item: pytest.Item) -> None:
         enforce(item)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
+    """With --index-assert-blame, a requirement that is not met tells its history."""
+    verdicts = getattr(call.excinfo and call.excinfo.value, "unmet_verdicts", ())
+    if verdicts and read_options(item.config).blame:
+        from pytest_index_assert.walk import add_blame
+
+        add_blame(item, verdicts, call.excinfo)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of pytest-xdist tells the controller what it leaves behind."""
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output[_KEPT_BY_WORKER] = session.config.stash[KEPT]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    tell_worker(node)
 
 
 @pytest.hookimpl(optionalhook=True)

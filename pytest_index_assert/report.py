@@ -1,78 +1,90 @@
-"""A failure as a person wants to read it: what is required, the nearest miss, and the fix."""
+"""A failure as a person wants to read it: what is required, what is there, and the fix."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from textwrap import indent
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from alembic_index_ops import (
-    IndexSpec,
-    ObservedIndex,
-    Table,
-    describe_key,
-    render_create_call,
-    render_drop_call,
-)
+from alembic_index_ops import Table
 from pytest_index_assert.check import Verdict
+from pytest_index_assert.fix import render_fix
 from pytest_index_assert.match import Candidate, LeafFault
-from pytest_index_assert.requirement import default_name
+from pytest_index_assert.ranking import describe_index, describe_observed, render_ranking
+from pytest_index_assert.shape import describe_shape
 
-_CONSTRAINTS = {"p": "primary key", "u": "unique constraint", "x": "exclusion constraint"}
+History = Callable[[Verdict], Iterable[str]]
+"""Lines about since when a requirement is not met; they stand below the indexes."""
+
 _SHOWN = 3
 
 
-def render_failures(verdicts: Iterable[Verdict]) -> str:
+def _untold(_: Verdict) -> Sequence[str]:
+    return ()
+
+
+def render_failures(verdicts: Iterable[Verdict], history: History = _untold) -> str:
     """The text of all that is not met, one paragraph each."""
     failed = [verdict for verdict in verdicts if verdict.outcome != "met"]
-    return "\n\n".join(render_failure(verdict) for verdict in failed)
+    return "\n\n".join(render_failure(verdict, history) for verdict in failed)
 
 
-def render_failure(verdict: Verdict) -> str:
-    """One requirement that is not met, or cannot be judged."""
-    requirement = verdict.requirement
+def render_failure(verdict: Verdict, history: History = _untold) -> str:
+    """One requirement that is not met, not provable, or cannot be judged."""
     lines = [_headline(verdict)]
-    if requirement.reason:
-        lines.append(f"  reason: {requirement.reason}")
-    if requirement.definition is not None:
-        required = describe_index(requirement.definition)
-        named = f'"{requirement.name}": ' if requirement.name else ""
-        lines.append(f"  required: {named}{required}")
-    if verdict.outcome == "unmet":
-        lines += _nearest(verdict.candidates)
+    if verdict.requirement.reason:
+        lines.append(f"  reason: {verdict.requirement.reason}")
+    lines += _required(verdict)
+    if verdict.outcome != "cannot be judged":
+        lines += _indexes(verdict)
+        lines += [f"  {line}" for line in history(verdict)]
         lines += _elsewhere(verdict)
-        lines += _fix(verdict)
+        lines += render_fix(verdict)
     return "\n".join(lines)
 
 
-def describe_index(spec: IndexSpec) -> str:
-    """A definition in SQL's words, without the names: `UNIQUE btree (a, b DESC) WHERE ...`."""
-    parts = ["UNIQUE"] if spec.unique else []
-    parts.append(f"{spec.access_method} ({', '.join(map(describe_key, spec.key_columns))})")
-    if spec.included_columns:
-        parts.append(f"INCLUDE ({', '.join(spec.included_columns)})")
-    if spec.nulls_not_distinct:
-        parts.append("NULLS NOT DISTINCT")
-    if spec.predicate is not None:
-        parts.append(f"WHERE {spec.predicate}")
-    return " ".join(parts)
+def render_met(verdict: Verdict) -> str:
+    """Which index meets a requirement, and at which level."""
+    index = verdict.index
+    assert index is not None
+    by = f"({verdict.level})" if verdict.level is not None else "(serves)"
+    return f"{verdict.requirement.label} is met by {describe_observed(index)} {by}"
 
 
-def describe_observed(index: ObservedIndex) -> str:
-    """An index of the database by name: definition, constraint behind it, INVALID."""
-    parts = [f'"{index.name}": {describe_index(index.spec)}']
-    if index.constraint_type in _CONSTRAINTS:
-        parts.append(_CONSTRAINTS[index.constraint_type])
-    if not index.usable:
-        parts.append(index.state)
-    return ", ".join(parts)
+def render_presence(verdict: Verdict) -> str:
+    """The text of what must not be there and is, or may be; empty where it certainly is not."""
+    label = verdict.requirement.label
+    found = [candidate.index for candidate in verdict.candidates if candidate.fits]
+    if found:
+        lines = [f"{label}: {verdict.table} has one"]
+        lines += [f"  found: {describe_observed(index)}" for index in found]
+        return "\n".join(lines)
+    doubtful = [candidate.index for candidate in verdict.candidates if candidate.doubt]
+    if verdict.outcome == "not provable":
+        lines = [f"{label} is not provable: the planner knows no proof for or against"]
+        lines += [f"  perhaps: {describe_observed(index)}" for index in doubtful]
+        return "\n".join(lines)
+    if verdict.problem is not None:
+        # Absent because of a typing error would be absent for ever.
+        return f"{label} cannot be judged: {verdict.problem}"
+    return ""
 
 
 def _headline(verdict: Verdict) -> str:
-    label, table = verdict.requirement.label, verdict.table
-    if verdict.outcome == "cannot be judged":
-        return f"{label} cannot be judged: {verdict.problem}"
-    return f"{label} is not met: {verdict.problem or _cause(verdict, table)}"
+    label = verdict.requirement.label
+    if verdict.outcome == "unmet":
+        return f"{label} is not met: {verdict.problem or _cause(verdict, verdict.table)}"
+    if verdict.outcome == "not provable":
+        return f"{label} is not provable: {_doubt(verdict)}"
+    return f"{label} cannot be judged: {verdict.problem}"
+
+
+def _doubt(verdict: Verdict) -> str:
+    doubtful = next(c for c in verdict.candidates if c.doubt is not None)
+    proof = "implies" if verdict.requirement.match == "at_least" else "holds for the same rows as"
+    return (
+        f'the planner does not prove that where= {proof} the predicate of "{doubtful.index.name}",'
+        " and nothing else keeps that index from being the required one. Write where= as the index"
+        " has it, if that is meant"
+    )
 
 
 def _cause(verdict: Verdict, table: Table | None) -> str:
@@ -84,28 +96,46 @@ def _cause(verdict: Verdict, table: Table | None) -> str:
     nearest = verdict.candidates[0] if verdict.candidates else None
     if nearest is None:
         return f'{table} has no index "{name}"' if name else f"{table} has no index"
-    if nearest.level is None:
-        if nearest.index.name == name:
-            return f'index "{name}" of {table} has another definition'
-        if name and len(nearest.differences) == 1:
-            return f'the index of {table} with this definition is not named "{name}"'
-        return f"no index of {table} has this definition"
+    if not nearest.fits:
+        return _why_none_fits(verdict, table, nearest)
     if nearest.leaf_faults:
         return f'index "{nearest.index.name}" of {table} does not cover every partition'
     return f'index "{nearest.index.name}" of {table} is {nearest.index.state}'
 
 
-def _nearest(candidates: tuple[Candidate, ...]) -> Iterator[str]:
-    if not candidates:
+def _why_none_fits(verdict: Verdict, table: Table, nearest: Candidate) -> str:
+    name, shape = verdict.requirement.name, verdict.requirement.shape
+    if nearest.index.name == name:
+        what = "does not serve this query" if shape else "has another definition"
+        return f'index "{name}" of {table} {what}'
+    if name and all(facet.met for facet in nearest.facets):
+        what = "that serves this query" if shape else "with this definition"
+        return f'the index of {table} {what} is not named "{name}"'
+    return f"no index of {table} {'serves this query' if shape else 'has this definition'}"
+
+
+def _required(verdict: Verdict) -> Iterator[str]:
+    requirement = verdict.requirement
+    named = f'"{requirement.name}": ' if requirement.name else ""
+    if requirement.definition is not None:
+        yield f"  required: {named}{describe_index(requirement.definition)}"
+    elif requirement.shape is not None:
+        yield f"  required: {named}an index that serves {describe_shape(requirement.shape)}"
+
+
+def _indexes(verdict: Verdict) -> Iterator[str]:
+    if not verdict.candidates:
         return
-    nearest, *others = candidates
+    yield f"  the indexes of {verdict.table}, the nearest first:"
+    yield from render_ranking(verdict.candidates, verdict.requirement.name)
+    nearest = verdict.candidates[0]
     yield f"  nearest: {describe_observed(nearest.index)}"
+    if nearest.level is not None and not all(facet.met for facet in nearest.facets):
+        yield f'    it is what is required at match="{nearest.level}"'
     for difference in nearest.differences:
         yield f"    {difference}"
     for fault in nearest.leaf_faults:
         yield f"    {_describe_fault(fault)}"
-    for other in others:
-        yield f"  other: {describe_observed(other.index)}"
 
 
 def _describe_fault(fault: LeafFault) -> str:
@@ -132,60 +162,3 @@ def _elsewhere(verdict: Verdict) -> Iterator[str]:
     more = len(verdict.elsewhere) - _SHOWN
     if more > 0:
         yield f"  elsewhere: and {more} more"
-
-
-def _fix(verdict: Verdict) -> Iterator[str]:
-    calls = list(_calls(verdict))
-    if calls:
-        yield "  to make it:"
-        yield from (indent(call, "    ") for call in calls)
-
-
-def _calls(verdict: Verdict) -> Iterator[str]:
-    requirement, wanted = verdict.requirement, verdict.requirement.definition
-    nearest = verdict.candidates[0] if verdict.candidates else None
-    if verdict.problem is not None:
-        return
-    if nearest is not None and nearest.leaf_faults:
-        yield from _leaf_calls(nearest, wanted or nearest.index.spec)
-    elif nearest is not None and nearest.level is not None and requirement.name is None:
-        yield render_create_call((wanted or nearest.index.spec).named(nearest.index.name))
-    elif wanted is not None:
-        taken = {candidate.index.name for candidate in verdict.candidates}
-        if requirement.name is None:
-            yield render_create_call(wanted.named(_free_name(wanted, taken)))
-            return
-        if wanted.name in taken:
-            yield render_drop_call(wanted.name, wanted.table, wanted.schema)
-        yield render_create_call(wanted)
-    elif nearest is not None:
-        yield render_create_call(nearest.index.spec)
-
-
-def _free_name(wanted: IndexSpec, taken: set[str]) -> str:
-    """The default name, or one like it that no index of the table has: others may need those."""
-    name, number = wanted.name, 2
-    while name in taken:
-        name = default_name(wanted.table, [*wanted.key_columns, str(number)])
-        number += 1
-    return name
-
-
-def _leaf_calls(nearest: Candidate, wanted: IndexSpec) -> Iterator[str]:
-    # A partition's index that is attached cannot be dropped, so it is repaired, or joined by one
-    # of the partition's own.
-    for fault in nearest.leaf_faults[:_SHOWN]:
-        found = fault.nearest
-        if found is not None and not found.differences:
-            parts = (found.index.schema, found.index.name)
-            name = ".".join('"' + part.replace('"', '""') + '"' for part in parts)
-            yield f"REINDEX INDEX CONCURRENTLY {name};"
-            continue
-        name = default_name(fault.table.name, wanted.key_columns)
-        if found is not None and found.index.name == name:
-            name = default_name(fault.table.name, [*wanted.key_columns, "again"])
-        spec = replace(wanted, name=name, table=fault.table.name, schema=fault.table.schema)
-        yield render_create_call(replace(spec, storage_parameters=(), tablespace=None))
-    more = len(nearest.leaf_faults) - _SHOWN
-    if more > 0:
-        yield f"# and the same on {more} more"

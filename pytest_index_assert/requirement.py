@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any
 
 from alembic_index_ops import ArgumentError, IndexSpec, KeyColumn, define_index, describe_key
+from pytest_index_assert import shape as query
 from pytest_index_assert.errors import RequirementError
-
-Match = Literal["exact", "equivalent"]
+from pytest_index_assert.facets import LEVELS, Level
+from pytest_index_assert.naming import default_name
+from pytest_index_assert.shape import QueryShape
 
 _DEFINITION = ("include", "unique", "using", "where", "nulls_not_distinct")
 _KEYWORDS = ("schema", "name", *_DEFINITION, "match", "reason")
-_QUERY_SHAPE = ("eq", "range", "order_by", "query_where", "index_only")
-_NAME_BYTES = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """An index that has to exist: by its definition, by its name, or by both.
+    """An index that has to exist: by its definition or the query that it serves, and by its name.
 
-    `definition` is None where only the name is asked for; its own name is then a proposal for
-    the index that is missing. `unique=None` takes either.
+    `definition` and `shape` are None where only the name is asked for. A definition's own name
+    is a proposal where none is asked for. `unique=None` takes either.
     """
 
     label: str
@@ -32,8 +31,9 @@ class Requirement:
     schema: str | None = None
     name: str | None = None
     definition: IndexSpec | None = None
+    shape: QueryShape | None = None
     unique: bool | None = None
-    match: Match = "equivalent"
+    match: Level = "equivalent"
     reason: str | None = None
 
     @classmethod
@@ -71,18 +71,18 @@ def _parse(
 ) -> Requirement:
     table: Any = arguments[0] if arguments else None
     columns = _columns(arguments[1:])
-    _check_keywords(caller, bool(columns), keywords)
+    _check_keywords(bool(columns), keywords)
     name: Any = keywords.get("name")
     schema, unique = keywords.get("schema"), keywords.get("unique")
     _check_table(caller, table, schema)
     _check_name(name, schema)
+    if any(keywords.get(word) is not None for word in query.WORDS):
+        return _parse_shape(label, caller, table, keywords)
     if not columns:
         _check_name_alone(caller, table, keywords)
     match = keywords.get("match", "equivalent")
-    if match == "at_least":
-        raise ArgumentError('match="at_least" is not available yet; use "exact" or "equivalent"')
-    if match not in ("exact", "equivalent"):
-        raise ArgumentError(f'match is "exact" or "equivalent", not {match!r}')
+    if match not in LEVELS:
+        raise ArgumentError(f'match is "exact", "equivalent" or "at_least", not {match!r}')
     if unique not in (None, True, False):
         raise ArgumentError(f"unique is True, False, or None for either, not {unique!r}")
     definition = None
@@ -110,14 +110,27 @@ def _parse(
     )
 
 
-def default_name(table: str, columns: Sequence[Any]) -> str:
-    """`ix_<table>_<columns>`, in at most 63 bytes."""
-    words = [_column_word(column) for column in columns]
-    name = "_".join(["ix", table, *words])
-    if len(name.encode()) <= _NAME_BYTES:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return name.encode()[: _NAME_BYTES - 9].decode(errors="ignore") + "_" + digest
+def _parse_shape(label: str, caller: str, table: Any, keywords: Mapping[str, Any]) -> Requirement:
+    if table is None:
+        raise ArgumentError(f'the table is not named; write {caller}("table", eq=[...])')
+    asked = [
+        word
+        for word in (*_DEFINITION, "match")
+        if word in keywords and not _is_default(word, keywords[word])
+    ]
+    if asked:
+        raise ArgumentError(
+            f"{asked[0]}= belongs to a definition, and a query is served by any index that can;"
+            " leave it out, or name the index's columns"
+        )
+    return Requirement(
+        label=label,
+        table=table,
+        schema=keywords.get("schema"),
+        name=keywords.get("name"),
+        shape=query.parse_shape(table, keywords),
+        reason=keywords.get("reason"),
+    )
 
 
 def _columns(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -132,21 +145,18 @@ def _columns(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     return arguments
 
 
-def _check_keywords(caller: str, has_columns: bool, keywords: Mapping[str, Any]) -> None:
-    for word in keywords:
-        if word in _QUERY_SHAPE:
-            if has_columns:
+def _check_keywords(has_columns: bool, keywords: Mapping[str, Any]) -> None:
+    for word, value in keywords.items():
+        if word in query.WORDS:
+            if has_columns and not _is_default(word, value):
                 raise ArgumentError(
                     f"the columns of an index and {word}= of a query are two ways to ask;"
                     " leave one of them out"
                 )
-            raise ArgumentError(
-                f"{word}= is not available yet; name the columns of the index instead, as in"
-                f' {caller}("content_jobs", "org_id", "created_at DESC")'
-            )
-        if word not in _KEYWORDS:
-            near = get_close_matches(word, _KEYWORDS, 1)
-            hint = f"did you mean {near[0]}=?" if near else f"it knows {', '.join(_KEYWORDS)}"
+        elif word not in _KEYWORDS:
+            known = (*_KEYWORDS, *query.WORDS)
+            near = get_close_matches(word, known, 1)
+            hint = f"did you mean {near[0]}=?" if near else f"it knows {', '.join(known)}"
             raise ArgumentError(f"there is no argument {word}=; {hint}")
 
 
@@ -225,13 +235,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_shown(item) for item in value)}]"
     return describe_key(value) if isinstance(value, KeyColumn) else str(value)
-
-
-def _column_word(column: Any) -> str:
-    if isinstance(column, str):
-        return column.split()[0] if column.split() else "expr"
-    for attribute in ("column", "name"):
-        word = getattr(column, attribute, None)
-        if isinstance(word, str):
-            return str(word)
-    return "expr"

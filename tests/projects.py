@@ -102,6 +102,10 @@ class Project:
             output, _ = process.communicate(timeout=60)
         return process.returncode, output
 
+    def config(self, *x: str, **attributes: object) -> Config:
+        """The configuration for a command of Alembic's in this process."""
+        return self._config(x, attributes)
+
     def _config(self, x: tuple[str, ...], attributes: dict[str, object]) -> Config:
         # Without a file name env.py leaves the logging of the tests as it is.
         config = Config(cmd_opts=Namespace(x=list(x)))

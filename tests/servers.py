@@ -83,13 +83,16 @@ class Server:
             self.remove()
             raise
 
-    def start(self) -> None:
+    def start(self, max_file_bytes: int | None = None) -> None:
         """Start the server and return when it accepts connections.
 
-        To be called from the main thread: on Linux the server ends with the thread that started it.
+        With `max_file_bytes` (a multiple of 512) no file that it writes gets bigger, as on a full
+        disk; its write-ahead log needs 16 MB. To be called from the main thread: on Linux the
+        server ends with the thread that started it.
         Raises ServerError with the end of the server's log when it does not come up.
         """
-        command = [*_ending_with_parent(), str(self._bindir / "postgres"), "-D", str(self._data)]
+        command = [*_ending_with_parent(), *_limited(max_file_bytes)]
+        command += [str(self._bindir / "postgres"), "-D", str(self._data)]
         command += ["-p", str(self.port), "-k", str(self.directory)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -155,6 +158,12 @@ class Server:
         """Drop the database, ending whoever is still connected; nothing if there is none."""
         statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
         self.execute(statement.format(sql.Identifier(name)))
+
+    @property
+    def pid(self) -> int:
+        """The server's own process while it runs."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def version(self) -> int:
@@ -244,6 +253,12 @@ def _ordinary_user() -> str | None:
 def _ending_with_parent() -> list[str]:
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "QUIT", "--"] if setpriv else []
+
+
+def _limited(max_file_bytes: int | None) -> list[str]:
+    if max_file_bytes is None:
+        return []
+    return ["sh", "-c", f'ulimit -f {max_file_bytes // 512} && exec "$@"', "sh"]
 
 
 def _free_port() -> int:

@@ -6,10 +6,13 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from alembic_index_ops.build.concurrent import run_concurrently
 from alembic_index_ops.build.failures import GONE
-from alembic_index_ops.build.locks import milliseconds
-from alembic_index_ops.catalog.session import run, server_message, settings, sqlstate
+from alembic_index_ops.build.locks import PASSING
+from alembic_index_ops.build.patience import listed
+from alembic_index_ops.catalog.session import run, server_message, settings, sqlstate, transaction
 from alembic_index_ops.definition.sql import qualified, render_drop
+from alembic_index_ops.durations import milliseconds
 from alembic_index_ops.events import DebrisDropped, DebrisLeft
 
 if TYPE_CHECKING:
@@ -18,7 +21,9 @@ if TYPE_CHECKING:
 BUDGET_SECONDS = 30.0
 
 
-def drop_debris(task: Task, names: Iterable[str], budget: float = BUDGET_SECONDS) -> list[str]:
+def drop_debris(
+    task: Task, names: Iterable[str], budget: float = BUDGET_SECONDS, *, earlier: bool = True
+) -> list[str]:
     """Drop leftovers concurrently; the names of those that are still there afterwards.
 
     A drop waits for every reader of the table, which no build does, so it is cut when the
@@ -41,10 +46,54 @@ def drop_debris(task: Task, names: Iterable[str], budget: float = BUDGET_SECONDS
                 raise
             if sqlstate(error) != GONE:
                 left.append(name)
-                task.tell(DebrisLeft, name=name, reason=server_message(error))
+                spent = time.monotonic() >= give_up - 0.05
+                reason = (
+                    f"the users of the table did not end within {budget:g} s"
+                    if spent
+                    else server_message(error)
+                )
+                task.tell(DebrisLeft, name=name, reason=reason)
+        else:
+            task.tell(DebrisDropped, name=name, earlier=earlier)
+    return left
+
+
+def drop_debris_inside(task: Task, names: Iterable[str]) -> None:
+    """Drop leftovers in the transaction that is open, each in one try of stall_timeout.
+
+    A plain drop locks out readers too: what is not to be had at once is left to the next
+    operation.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    stall = milliseconds(task.settings.stall_timeout)
+    for name in names:
+        try:
+            with settings(task.connection, lock_timeout=stall), transaction(task.connection):
+                run(task.connection, render_drop(name, task.table.schema))
+        except DBAPIError as error:
+            if sqlstate(error) not in PASSING:
+                raise
+            task.tell(DebrisLeft, name=name, reason="the table is in use")
         else:
             task.tell(DebrisDropped, name=name)
-    return left
+
+
+def drop_replaced(task: Task, name: str) -> None:
+    """Drop the valid index that another one has replaced, watched, within drain_timeout.
+
+    It may be cut: nothing uses it any more. What is left is dropped by the next operation.
+    """
+    ended = run_concurrently(task, render_drop(name, task.table.schema, concurrently=True))
+    if ended.error is None or sqlstate(ended.error) == GONE:
+        task.tell(DebrisDropped, name=name, earlier=False)
+        return
+    if ended.error.connection_invalidated:
+        raise ended.error
+    reason = server_message(ended.error)
+    if ended.verdict is not None:
+        reason = f"drain_timeout is spent; it waited for {listed(ended.waiting_for)}"
+    task.tell(DebrisLeft, name=name, reason=reason)
 
 
 def drop_leftover(task: Task, name: str) -> str:
@@ -53,7 +102,9 @@ def drop_leftover(task: Task, name: str) -> str:
 
     label = f"INVALID index {qualified(name, task.table.schema)}"
     try:
-        left = drop_debris(task, [name], min(BUDGET_SECONDS, task.settings.lock_timeout))
+        left = drop_debris(
+            task, [name], min(BUDGET_SECONDS, task.settings.drain_timeout), earlier=False
+        )
     except SQLAlchemyError:
         return (
             f"The connection is gone; an {label} may be left behind, which the next run of this"

@@ -6,27 +6,36 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from alembic_index_ops.build.debris import drop_debris
-from alembic_index_ops.build.failures import GONE, drop_failure
-from alembic_index_ops.build.locks import (
-    DEADLOCK,
-    LOCK_NOT_AVAILABLE,
-    locked_table,
-    milliseconds,
-    one_builder,
+from alembic_index_ops.build.concurrent import run_concurrently
+from alembic_index_ops.build.drop_plan import DropPlan, plan_drop
+from alembic_index_ops.build.failures import GONE, drop_drain_failure, drop_failure
+from alembic_index_ops.build.index_lock import wait_until_free
+from alembic_index_ops.build.locks import locked_table, one_builder, strongly_locked_table
+from alembic_index_ops.build.partition_drop import (
+    drop_leftovers,
+    drop_leftovers_inside,
+    drop_partitioned,
+    drop_partitioned_inside,
 )
-from alembic_index_ops.build.plan import DropPlan, plan_drop
+from alembic_index_ops.build.partition_loose import drop_loose_parts
 from alembic_index_ops.build.provenance import parse_comment
 from alembic_index_ops.build.refusals import explain_cut_drop
 from alembic_index_ops.build.task import Task, session
-from alembic_index_ops.catalog.session import run, settings, sqlstate, transaction
+from alembic_index_ops.catalog.activity import read_sessions
+from alembic_index_ops.catalog.occupation import is_awaited
+from alembic_index_ops.catalog.session import run, sqlstate
 from alembic_index_ops.definition.sql import render_comment, render_drop
-from alembic_index_ops.events import Absent, DropInterrupted, Dropped, DropStarted, Kept
+from alembic_index_ops.events import (
+    Absent,
+    DropInterrupted,
+    Dropped,
+    DropStarted,
+    Kept,
+    TableUsers,
+)
 
 if TYPE_CHECKING:
     from alembic_index_ops.catalog.indexes import ObservedIndex
-
-_STALL_SECONDS = 0.1
 
 
 def run_drop(task: Task) -> bool:
@@ -34,16 +43,37 @@ def run_drop(task: Task) -> bool:
 
     Raises DropRefusedError, LockTimeoutError, or DropError for a drop that was cut off.
     """
-    with session(task) as task, one_builder(task):
-        with locked_table(task):
-            plan = plan_drop(task.name, task.read_state(), task.revision)
+    with session(task), one_builder(task):
+        plan = _look(task)
         if plan.drop is not None and plan.drop.partitioned:
-            _drop_partitioned(task)
+            drop_partitioned(task, plan.drop)
         elif plan.drop is not None:
             _drop_concurrently(task, plan.drop)
         kept = _tell(task, plan)
-        drop_debris(task, [index.name for index in plan.debris])
+        if task.table.partitioned and plan.keep is None:
+            drop_loose_parts(task)
+        drop_leftovers(task, plan.debris)
     return kept
+
+
+def _look(task: Task) -> DropPlan:
+    """Judge while nobody can change the table's indexes.
+
+    The drop goes by name, and begins when this lock is given back: to nobody who waits for it
+    already, and might give the name to another index.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    while True:
+        try:
+            with locked_table(task):
+                plan = plan_drop(task.name, task.read_and_doubt(), task.revision)
+                awaited = is_awaited(task.connection, task.table)
+        except DBAPIError as error:
+            raise drop_failure(task, error, concurrently=False) from error
+        if plan.drop is None or not awaited:
+            return plan
+        time.sleep(random.uniform(0.1, 0.3))
 
 
 def run_drop_inside(task: Task) -> bool:
@@ -53,16 +83,15 @@ def run_drop_inside(task: Task) -> bool:
 
     connection = task.connection
     try:
-        with (
-            settings(connection, lock_timeout=milliseconds(task.settings.lock_timeout)),
-            transaction(connection),
-        ):
-            plan = plan_drop(task.name, task.read_state(), task.revision)
+        with strongly_locked_table(task, "ACCESS EXCLUSIVE"):
+            plan = plan_drop(task.name, task.read_and_doubt(), task.revision)
             if plan.drop is not None:
                 task.tell(DropStarted, concurrently=False)
-                run(connection, render_drop(task.name, task.table.schema))
-            for index in plan.debris:
-                run(connection, render_drop(index.name, task.table.schema))
+                if plan.drop.partitioned:
+                    drop_partitioned_inside(task, plan.drop)
+                else:
+                    run(connection, render_drop(task.name, task.table.schema))
+            drop_leftovers_inside(task, plan.debris)
     except DBAPIError as error:
         raise drop_failure(task, error, concurrently=False) from error
     return _tell(task, plan)
@@ -93,41 +122,22 @@ def _tell(task: Task, plan: DropPlan) -> bool:
 
 def _drop_concurrently(task: Task, index: ObservedIndex) -> None:
     """A valid index is dropped without a timeout: cut half-way it would be INVALID."""
-    from sqlalchemy.exc import DBAPIError
-
+    wait_until_free(task, index)
     task.tell(DropStarted, concurrently=True)
-    timeout = "0" if index.usable else milliseconds(task.settings.lock_timeout)
+    users = [
+        session.blocker for session in read_sessions(task.connection, task.table) if session.modes
+    ]
+    if users:
+        task.tell(TableUsers, users=tuple(users))
     statement = render_drop(task.name, task.table.schema, concurrently=True)
     try:
-        with settings(task.connection, lock_timeout=timeout):
-            run(task.connection, statement)
-    except DBAPIError as error:
-        if sqlstate(error) == GONE:
-            return
-        raise drop_failure(task, error, concurrently=True) from error
+        ended = run_concurrently(task, statement, drops_valid=index.usable)
     except BaseException:
         explanation = explain_cut_drop(task.name, task.table, "it was interrupted")
         task.tell(DropInterrupted, explanation=explanation)
         raise
-
-
-def _drop_partitioned(task: Task) -> None:
-    """Many short tries for the strong locks that it needs, so that nobody queues behind one."""
-    from sqlalchemy.exc import DBAPIError
-
-    task.tell(DropStarted, concurrently=False)
-    give_up = time.monotonic() + task.settings.lock_timeout
-    while True:
-        try:
-            with (
-                settings(task.connection, lock_timeout=milliseconds(_STALL_SECONDS)),
-                transaction(task.connection),
-            ):
-                run(task.connection, f"LOCK TABLE {task.table} IN ACCESS EXCLUSIVE MODE")
-                run(task.connection, render_drop(task.name, task.table.schema))
-            return
-        except DBAPIError as error:
-            waiting = sqlstate(error) in (LOCK_NOT_AVAILABLE, DEADLOCK)
-            if not waiting or time.monotonic() > give_up:
-                raise drop_failure(task, error, concurrently=False) from error
-        time.sleep(random.uniform(0.5, 1.5))
+    if ended.error is None or sqlstate(ended.error) == GONE:
+        return
+    if ended.verdict is not None:
+        raise drop_drain_failure(task, ended.waiting_for) from ended.error
+    raise drop_failure(task, ended.error, concurrently=True) from ended.error

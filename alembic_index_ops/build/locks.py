@@ -4,50 +4,36 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from alembic_index_ops.build.patience import Patience, listed
+from alembic_index_ops.catalog.activity import WRITES, read_sessions
+from alembic_index_ops.catalog.occupation import read_occupation
 from alembic_index_ops.catalog.session import (
     current_setting,
     read,
     run,
+    settings,
     sqlstate,
     transaction,
 )
+from alembic_index_ops.durations import milliseconds, parse_duration, render_duration
 from alembic_index_ops.errors import LockTimeoutError
-from alembic_index_ops.settings import parse_duration
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from alembic_index_ops.build.task import Task
-    from alembic_index_ops.catalog.tables import Table
 
-LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
+LOCK_NOT_AVAILABLE, DEADLOCK, _CANCELLED = "55P03", "40P01", "57014"
+PASSING = (LOCK_NOT_AVAILABLE, DEADLOCK)
 
-# The first half of the advisory lock's key; the second is the table's OID.
-_ADVISORY_CLASS = int.from_bytes(b"AIOP", "big")
-_POLL_SECONDS = 0.1
+_BRIEF_SECONDS = 0.1
 
-_HOLDERS = """
-SELECT DISTINCT a.pid, a.usename, a.application_name, a.state, a.query
-FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
-WHERE l.granted AND a.pid <> pg_backend_pid() AND {which}
-  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
-ORDER BY a.pid
-"""
-
-# What conflicts with SHARE UPDATE EXCLUSIVE.
-_CONFLICTING = (
-    "l.relation = CAST(CAST(:table AS bigint) AS oid) AND l.mode IN ('ShareUpdateExclusiveLock',"
-    " 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')"
-)
-
-
-def milliseconds(seconds: float) -> str:
-    """Seconds as a value of PostgreSQL's time settings; 0, which means "never", is avoided."""
-    return f"{max(1, round(seconds * 1000))}ms"
+ADVISORY_CLASS = int.from_bytes(b"AIOP", "big")
+"""The first half of our advisory locks' keys; the second is the table's OID, or 0 for a deploy."""
 
 
 def lock_timeout_floor(connection: Connection) -> float:
@@ -63,33 +49,15 @@ def one_builder(task: Task) -> Iterator[None]:
     """Hold the advisory lock by which our builds on a table take turns.
 
     It is polled, never waited in: a concurrent build waits for waiting sessions' snapshots,
-    and the two would wait for each other. Raises LockTimeoutError after lock_timeout.
+    and the two would wait for each other. Raises what Patience raises.
     """
-    connection, table, budget = task.connection, task.table, task.settings.lock_timeout
-    key = {"class": _ADVISORY_CLASS, "table": _signed(table.oid)}
-    give_up = time.monotonic() + budget
-    while not read(
-        connection,
-        "SELECT pg_try_advisory_lock(CAST(:class AS integer), CAST(:table AS integer))",
-        **key,
-    )[0][0]:
-        if time.monotonic() > give_up:
-            holders = _holders(
-                connection,
-                "l.locktype = 'advisory' AND l.classid = CAST(CAST(:class AS bigint) AS oid)"
-                " AND l.objid = CAST(CAST(:table AS bigint) AS oid) AND l.objsubid = 2",
-                **{"class": _ADVISORY_CLASS, "table": table.oid},
-            )
-            raise LockTimeoutError(
-                f"{table}: another migration is building or dropping an index on this table, and"
-                f" did not end within lock_timeout ({budget:g} s): {holders}.\n"
-                "Nothing was changed; when it has ended, run this migration again."
-            )
-        time.sleep(_POLL_SECONDS * random.uniform(0.5, 1.5))
+    patience = Patience(task)
+    while not try_advisory(task.connection, task.table.oid):
+        patience.wait()
     try:
         yield
     finally:
-        _unlock(connection, key)
+        release_advisory(task.connection, task.table.oid)
 
 
 @contextmanager
@@ -97,91 +65,160 @@ def locked_table(task: Task) -> Iterator[None]:
     """A transaction of our own that holds the table's SHARE UPDATE EXCLUSIVE lock.
 
     It stops neither readers nor writers; while we have it, nobody builds, vacuums or alters.
-    A materialised view cannot be locked; it is only waited for. The session's lock_timeout
-    bounds the wait; then LockTimeoutError names who has the table.
+    Each try waits long enough to win against autovacuum. A materialised view cannot be locked;
+    it is only waited for. Raises what Patience raises.
     """
-    from sqlalchemy.exc import DBAPIError
-
-    connection, table = task.connection, task.table
-    if table.materialised_view:
-        _wait_for_view(connection, table, task.settings.lock_timeout)
-    busy = None
-    with suppress(_TableBusy), transaction(connection):
-        if not table.materialised_view:
-            try:
-                run(connection, f"LOCK TABLE ONLY {table} IN SHARE UPDATE EXCLUSIVE MODE")
-            except DBAPIError as error:
-                if sqlstate(error) not in (LOCK_NOT_AVAILABLE, DEADLOCK):
-                    raise
-                busy = error
-                raise _TableBusy from error
-            task.check_table()
+    patience = Patience(task)
+    with ExitStack() as stack:
+        if task.table.materialised_view:
+            while _is_taken(task):
+                patience.wait()
+            stack.enter_context(transaction(task.connection))
+        else:
+            while not _try_table(task, stack):
+                patience.wait()
+        task.check_table()
         yield
-    if busy is not None:
-        # The transaction has ended; only now can be read who holds the lock.
-        raise _table_busy(connection, table, task.settings.lock_timeout) from busy
 
 
-def _wait_for_view(connection: Connection, table: Table, budget: float) -> None:
-    """Poll until nobody has a lock that a build on the materialised view would wait for.
+@contextmanager
+def strongly_locked_table(
+    task: Task, mode: str, *, only: bool = False, unchanged: str = "Nothing was changed"
+) -> Iterator[None]:
+    """A transaction (a savepoint in one that is open) with a lock behind which others queue.
 
-    Waiting inside the build would hold a snapshot, for which the other's build waits.
+    First SHARE UPDATE EXCLUSIVE, which keeps builds and DDL away and stalls nobody; then `mode`
+    in many tries of stall_timeout each, so that no reader or writer waits longer than that.
+    Raises LockTimeoutError when lock_timeout is spent (`unchanged` says what that leaves). A
+    materialised view cannot be locked; what
+    the block does to it may wait for stall_timeout, once.
     """
-    give_up = time.monotonic() + budget
-    while read(connection, _HOLDERS.format(which=_CONFLICTING), table=table.oid):
-        if time.monotonic() > give_up:
-            raise _table_busy(connection, table, budget)
-        time.sleep(_POLL_SECONDS * random.uniform(0.5, 1.5))
+    if task.table.materialised_view:
+        stall = milliseconds(task.settings.stall_timeout)
+        with settings(task.connection, lock_timeout=stall), transaction(task.connection):
+            task.check_table()
+            yield
+        return
+    give_up = time.monotonic() + task.settings.lock_timeout
+    pause = 0.05
+    with ExitStack() as stack:
+        while not _try_strong(task, mode, only, stack):
+            if time.monotonic() > give_up:
+                raise _stalled(task, mode, unchanged)
+            _let_snapshot_go(task)
+            time.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(2.0, pause * 1.5)
+        task.check_table()
+        yield
 
 
-class _TableBusy(Exception):
-    """Ends the transaction in which the lock was not to be had."""
-
-
-def _table_busy(connection: Connection, table: Table, budget: float) -> LockTimeoutError:
-    """The error for a table whose lock was not to be had; says what holds it."""
-    holders = _holders(connection, _CONFLICTING, table=table.oid)
-    building = [
-        row[0]
-        for row in read(
-            connection,
-            "SELECT c.relname FROM pg_catalog.pg_index i"
-            " JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
-            " WHERE i.indrelid = CAST(CAST(:table AS bigint) AS oid) AND NOT i.indisvalid",
-            table=table.oid,
-        )
-    ]
-    what = f'; INVALID index "{building[0]}" is still being built or dropped' if building else ""
-    return LockTimeoutError(
-        f"{table}: its lock (SHARE UPDATE EXCLUSIVE) was not to be had within lock_timeout"
-        f" ({budget:g} s){what}; held by {holders}.\n"
-        "Nothing was changed; when that has ended, run this migration again, or give it longer:"
-        " alembic -x index_ops.lock_timeout=5min ..."
+def try_advisory(connection: Connection, second: int) -> bool:
+    """Take the session's advisory lock of ours with this second key, if it is free."""
+    got = read(
+        connection,
+        "SELECT pg_try_advisory_lock(CAST(:first AS integer), CAST(:second AS integer))",
+        first=ADVISORY_CLASS,
+        second=_signed(second),
     )
+    return bool(got[0][0])
 
 
-def _holders(connection: Connection, which: str, **values: object) -> str:
-    rows = read(connection, _HOLDERS.format(which=which), **values)
-    return (
-        ", ".join(
-            f"pid {pid} ({user or '?'}, {application or 'no application name'},"
-            f" {state or 'state hidden'}: {' '.join((query or '').split())[:60]})"
-            for pid, user, application, state, query in rows
-        )
-        or "a session that has just ended"
-    )
-
-
-def _unlock(connection: Connection, key: dict[str, int]) -> None:
+def release_advisory(connection: Connection, second: int) -> None:
+    """Give it back; where the connection is gone, the lock is gone with it."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    # Where the connection is gone, the lock is gone with it.
     with suppress(SQLAlchemyError):
         read(
             connection,
-            "SELECT pg_advisory_unlock(CAST(:class AS integer), CAST(:table AS integer))",
-            **key,
+            "SELECT pg_advisory_unlock(CAST(:first AS integer), CAST(:second AS integer))",
+            first=ADVISORY_CLASS,
+            second=_signed(second),
         )
+
+
+def _let_snapshot_go(task: Task) -> None:
+    """In a transaction that is open, a query's snapshot stays until the next statement (its portal
+    does), and a build would wait for it until that transaction ends."""
+    with transaction(task.connection):
+        pass
+
+
+def _try_table(task: Task, stack: ExitStack) -> bool:
+    return _try_locking(task, stack, ())
+
+
+def _try_strong(task: Task, mode: str, only: bool, stack: ExitStack) -> bool:
+    # An index of a partitioned table is one of each partition; heirs of a table have their own.
+    which = "" if task.table.partitioned and not only else "ONLY "
+    strong = f"LOCK TABLE {which}{task.table} IN {mode} MODE"
+    return _try_locking(task, stack, ((strong, task.settings.stall_timeout),))
+
+
+def _try_locking(task: Task, stack: ExitStack, strong: Sequence[tuple[str, float]]) -> bool:
+    """Begin a transaction on the stack with SHARE UPDATE EXCLUSIVE, then the strong locks.
+
+    False, and none begun, if one takes longer than its seconds.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    patience = _gentle_seconds(task)
+    if patience is None:
+        return False
+    gentle = f"LOCK TABLE ONLY {task.table} IN SHARE UPDATE EXCLUSIVE MODE"
+    began, seconds = time.monotonic(), patience
+    try:
+        with ExitStack() as attempt:
+            attempt.enter_context(transaction(task.connection))
+            for statement, seconds in ((gentle, patience), *strong):
+                # The second bounds them all, where the lock is one of each partition.
+                limit = milliseconds(seconds)
+                began = time.monotonic()
+                with settings(task.connection, lock_timeout=limit, statement_timeout=limit):
+                    run(task.connection, statement)
+            stack.push(attempt.pop_all())
+    except DBAPIError as error:
+        timed_out = sqlstate(error) == _CANCELLED and time.monotonic() - began >= seconds
+        if sqlstate(error) not in PASSING and not timed_out:
+            raise
+        return False
+    return True
+
+
+def _gentle_seconds(task: Task) -> float | None:
+    """How long one try for SHARE UPDATE EXCLUSIVE may wait; None for not now.
+
+    A waiting LOCK TABLE may hold a snapshot (of the catalog), and a build on the table that comes
+    to wait for that snapshot would be ended as a deadlock after deadlock_timeout. So nobody waits
+    behind a build, and behind others just long enough to have an autovacuum cancelled; unless
+    somebody waits for that already.
+    """
+    occupation = read_occupation(task.connection, task.table)
+    if occupation.build is not None:
+        return None
+    if not occupation.holders or occupation.queued:
+        return _BRIEF_SECONDS
+    return lock_timeout_floor(task.connection)
+
+
+def _is_taken(task: Task) -> bool:
+    return bool(read_occupation(task.connection, task.table).holders)
+
+
+def _stalled(task: Task, mode: str, unchanged: str) -> LockTimeoutError:
+    conflicting = WRITES if mode == "SHARE" else None
+    blockers = [
+        session.blocker
+        for session in read_sessions(task.connection, task.table, partitions=True)
+        if session.modes & (conflicting or session.modes)
+    ]
+    stall, budget = task.settings.stall_timeout, task.settings.lock_timeout
+    return LockTimeoutError(
+        f"{task.table}: its {mode} lock was not to be had in tries of {render_duration(stall)}"
+        f" (stall_timeout; readers or writers queue behind each) within lock_timeout"
+        f" ({render_duration(budget)}); in use by {listed(blockers)}\n"
+        f"{unchanged}; run the migration again when those have ended, or give it longer:"
+        " alembic -x index_ops.lock_timeout=1h ..."
+    )
 
 
 def _signed(oid: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 from alembic_index_ops.definition.spec import NAME_BYTES, IndexSpec, digest, shorten
 
@@ -33,6 +34,11 @@ def script_name(spec: IndexSpec) -> str:
     return _building_name(spec, _SCRIPT)
 
 
+def own_asides(spec: IndexSpec, indexes: int) -> frozenset[str]:
+    """The names that builds of this very definition can have, on a table of so many indexes."""
+    return frozenset({script_name(spec), *islice(aside_names(spec), indexes)})
+
+
 def is_proven_aside(index: IndexSpec, index_name: str, oid: int) -> bool:
     """Whether the name of an index can only come from us: its digits are those of its own
     definition (as the name aside of `index_name`), or of its OID (moved out of that name).
@@ -59,6 +65,11 @@ def _building_name(spec: IndexSpec, attempt: object) -> str:
 def replaced_name(index_name: str, distinction: object) -> str:
     """The name for an index that is moved out of its name, to be dropped."""
     return f"{stem(index_name)}_{_REPLACED}_{digest(distinction)}"
+
+
+def is_moved_out(name: str, oid: int) -> bool:
+    """Whether the digits of a name are those of the OID of the index: moved out of its name."""
+    return name == replaced_name(name_before(name), oid)
 
 
 def is_aside(name: str) -> bool:

@@ -15,34 +15,8 @@ if TYPE_CHECKING:
 SMALL_BYTES = 64 * 1024
 """A table whose leaves together are at most this big is indexed at once."""
 
-# Made in this transaction: we hold ACCESS EXCLUSIVE on it, and the row of its system column
-# tableoid, which no ALTER rewrites, was written by a transaction that is in progress: ours, or
-# a savepoint of ours, whose xid is above ours. xmin has 32 bits, xid8 has 64: it is lifted to
-# the nearest number. An xmin from 2^31 transactions ago looks like a future one; the lock, and
-# that such a number is not below the snapshot's end, tell it apart.
-_CREATED_HERE = """
-SELECT CASE
-  WHEN own IS NULL OR lifted < own THEN false
-  WHEN lifted < horizon THEN pg_xact_status(CAST(CAST(lifted AS text) AS xid8)) = 'in progress'
-  ELSE lifted - horizon < 1000000
-END
-FROM (
-  SELECT own, horizon,
-    horizon + mod(CAST(CAST(a.xmin AS text) AS bigint) - mod(horizon, 4294967296)
-      + 6442450944, 4294967296) - 2147483648 AS lifted
-  FROM pg_catalog.pg_attribute a, (
-    SELECT CAST(CAST(pg_current_xact_id_if_assigned() AS text) AS bigint) AS own,
-      CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint) AS horizon
-  ) x
-  WHERE a.attrelid = CAST(CAST(:table AS bigint) AS oid) AND a.attname = 'tableoid'
-    AND EXISTS (
-      SELECT 1 FROM pg_catalog.pg_locks l
-      WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.relation = a.attrelid
-        AND l.mode = 'AccessExclusiveLock' AND l.granted)
-) y
-"""
-
-# The leaves of a partitioned table, or the table itself.
+# The leaves of a partitioned table, or the table itself; with what is stored out of line, which
+# an expression may have to read.
 _SIZE = """
 WITH RECURSIVE tree AS (
   SELECT CAST(CAST(:table AS bigint) AS oid) AS oid
@@ -51,19 +25,14 @@ WITH RECURSIVE tree AS (
   JOIN tree ON i.inhparent = tree.oid
   JOIN pg_catalog.pg_class p ON p.oid = i.inhparent AND p.relkind = 'p'
 )
-SELECT CAST(coalesce(sum(pg_relation_size(c.oid)), 0) AS bigint)
+SELECT CAST(coalesce(sum(pg_relation_size(c.oid)
+  + CASE WHEN c.reltoastrelid <> 0 THEN pg_relation_size(c.reltoastrelid) ELSE 0 END), 0) AS bigint)
 FROM tree JOIN pg_catalog.pg_class c USING (oid) WHERE c.relkind IN ('r', 'm')
 """
 
 
-def created_in_this_transaction(connection: Connection, table: Table) -> bool:
-    """Whether nobody else can see the table yet, so that building inside disturbs nobody."""
-    rows = read(connection, _CREATED_HERE, table=table.oid)
-    return bool(rows and rows[0][0])
-
-
 def read_size(connection: Connection, table: Table) -> int:
-    """Bytes of the table, or of all its leaves. Waits behind ACCESS EXCLUSIVE locks."""
+    """Bytes of the table, or of all its leaves, with TOAST. Waits behind ACCESS EXCLUSIVE locks."""
     return int(read(connection, _SIZE, table=table.oid)[0][0])
 
 

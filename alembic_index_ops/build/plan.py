@@ -1,30 +1,30 @@
-"""Wished index + observed indexes -> what to do. Pure: reads nothing, runs nothing."""
+"""Wished index + observed indexes -> how it is created. Pure: reads nothing, runs nothing."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
-from alembic_index_ops.build.naming import (
-    aside_names,
-    is_aside,
-    is_aside_of,
-    is_proven_aside,
-    name_before,
-    script_name,
-)
+from alembic_index_ops.build.leftovers import find_debris
+from alembic_index_ops.build.naming import aside_names, own_asides
 from alembic_index_ops.build.provenance import Provenance, parse_comment
-from alembic_index_ops.build.refusals import differs, foreign, refuse_dropping, refuse_replacing
+from alembic_index_ops.build.refusals import (
+    differs,
+    foreign,
+    nothing_to_replace,
+    refuse_replacing,
+    refuse_swapping,
+)
+from alembic_index_ops.catalog.dependents import Dependents
 from alembic_index_ops.catalog.indexes import ObservedIndex
 from alembic_index_ops.catalog.tables import Holder, Table
 from alembic_index_ops.definition.compare import Difference
 from alembic_index_ops.definition.spec import IndexSpec
+from alembic_index_ops.definition.stored import Former, dump_former
 from alembic_index_ops.errors import (
     CannotJudgeError,
     DefinitionDiffersError,
-    DropRefusedError,
+    IndexNotFoundError,
     NameTakenError,
 )
 
@@ -54,116 +54,129 @@ class State:
 class CreatePlan:
     """How to get from what is there to the wished index.
 
-    Exactly one of `present`, `adopt`, `take` and `build` says what the index becomes of:
-    it is there already, it is there by another's hand, a finished build aside gets the name,
-    or it is built (under the name `build`). Then `corpse`, the INVALID index that has the
-    name, is moved out of it, and `debris` is dropped.
+    Exactly one of `present`, `adopt`, `keep`, `take` and `build` says what the index becomes of:
+    it is there already, it is there by another's hand, it is left as this revision found it, a
+    finished build aside gets the name, or it is built (under the name `build`). Then `corpse`,
+    the INVALID or replaced index that has the name, is moved out of it, and `debris` is dropped.
+    `statistics`: targets by column number that the restored index had before it was replaced.
     """
 
     present: ObservedIndex | None = None
     adopt: ObservedIndex | None = None
+    keep: ObservedIndex | None = None
     take: ObservedIndex | None = None
     build: str | None = None
     corpse: ObservedIndex | None = None
     debris: tuple[ObservedIndex, ...] = field(default=())
+    statistics: tuple[tuple[int, int], ...] = ()
 
 
 Compare = Callable[[ObservedIndex], Sequence[Difference]]
 
 
 def plan_create(
-    wished: IndexSpec, state: State, revision: Revision | None, compare: Compare
+    wished: IndexSpec,
+    state: State,
+    revision: Revision | None,
+    compare: Compare,
+    dependents: Dependents | None = None,
 ) -> CreatePlan:
     """The plan; nobody is building on the table while it is made.
 
     `compare` says how an observed index differs from the wished one; it is asked only where
-    that decides something. Raises NameTakenError or DefinitionDiffersError.
+    that decides something. With `dependents` a valid index of another definition is replaced.
+    Raises NameTakenError, DefinitionDiffersError, ReplaceRefusedError, IndexNotFoundError.
     """
     current = _current(wished.name, state)
-    debris = tuple(_debris(wished.name, state))
+    debris = find_debris(wished.name, state)
     if current is not None and current.usable:
+        if dependents is not None and _was_adopted(current, revision):
+            return CreatePlan(keep=current, debris=debris)
         differences = _compare_ours(current, compare, revision)
-        if differences:
+        if not differences:
+            return plan_as_asked(current, revision, debris)
+        if dependents is None:
             raise DefinitionDiffersError(differs(wished, state.table, current, differences))
-        if revision is None or not revision.upgrade or _is_ours(current, revision):
-            return CreatePlan(present=current, debris=debris)
-        return CreatePlan(adopt=current, debris=debris)
-    if current is not None:
+        refuse_swapping(wished, current, state.table, dependents)
+    elif current is not None:
         refuse_replacing(current, state.table)
-    names = list(islice(aside_names(wished), len(debris) + 1))
-    # Its name holds the hash of the wished definition, so there is nothing left to compare.
-    finished = next(
-        (
-            index
-            for index in state.indexes
-            if index.usable and index.name in (*names, script_name(wished))
-        ),
-        None,
-    )
+    elif dependents is not None:
+        raise IndexNotFoundError(nothing_to_replace(wished.name, state))
+    finished = find_finished(wished, state, compare)
     if finished is not None:
         rest = tuple(index for index in debris if index is not finished)
         return CreatePlan(take=finished, corpse=current, debris=rest)
+    return CreatePlan(build=free_aside(wished, state), corpse=current, debris=debris)
+
+
+def plan_as_asked(
+    current: ObservedIndex,
+    revision: Revision | None,
+    debris: tuple[ObservedIndex, ...] = (),
+) -> CreatePlan:
+    """The plan for an index that is there as asked: left, or adopted from another's hand."""
+    if revision is None or not revision.upgrade or _is_ours(current, revision):
+        return CreatePlan(present=current, debris=debris)
+    return CreatePlan(adopt=current, debris=debris)
+
+
+def find_finished(wished: IndexSpec, state: State, compare: Compare) -> ObservedIndex | None:
+    """A build aside of this definition that an earlier run finished, and did not name.
+
+    Its name holds the hash of the wished definition: what the server cannot judge is taken.
+    """
+    return next(filter(lambda index: index.usable, builds_of(wished, state, compare)), None)
+
+
+def builds_of(wished: IndexSpec, state: State, compare: Compare) -> Iterator[ObservedIndex]:
+    """The builds aside of this definition, finished or not; no part of a tree is one."""
+    names = own_asides(wished, len(state.indexes))
+    return (
+        index
+        for index in state.indexes
+        if index.name in names
+        and index.parent_oid is None
+        and index.constraint_type is None
+        and _is_same(index, compare)
+    )
+
+
+def _is_same(index: ObservedIndex, compare: Compare) -> bool:
+    try:
+        return not compare(index)
+    except CannotJudgeError:
+        return True
+
+
+def free_aside(wished: IndexSpec, state: State) -> str:
+    """The first name aside that no index of the table has."""
     taken = {index.name for index in state.indexes}
-    free = next(name for name in aside_names(wished) if name not in taken)
-    return CreatePlan(build=free, corpse=current, debris=debris)
-
-
-@dataclass(frozen=True, slots=True)
-class DropPlan:
-    """What a drop does: `drop` the index, or `keep` it with new tags (`kept_because`), or,
-    with neither, find that there is none (`nearest` names)."""
-
-    drop: ObservedIndex | None = None
-    keep: ObservedIndex | None = None
-    kept_because: str = ""
-    nearest: tuple[str, ...] = ()
-    debris: tuple[ObservedIndex, ...] = ()
-
-
-def plan_drop(name: str, state: State, revision: Revision | None) -> DropPlan:
-    """The plan. Raises DropRefusedError for what is another's: a constraint's index, a replica
-    identity's, a partition's part of its parent's index, or another table's."""
-    debris = tuple(_debris(name, state))
-    if state.holder is None:
-        names = [index.name for index in state.indexes]
-        nearest = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-        return DropPlan(nearest=tuple(nearest), debris=debris)
-    index = state.named(name)
-    if index is None:
-        raise DropRefusedError(
-            foreign(name, state.table, state.holder, "it is left alone; correct the operation")
-        )
-    refuse_dropping(index, state.table)
-    if revision is not None and not revision.upgrade:
-        tags = parse_comment(index.comment)
-        if revision.id in tags.adopted_by:
-            return DropPlan(
-                keep=index,
-                kept_because=f"{revision.id} found it there and did not build it",
-                debris=debris,
-            )
-        if tags.needed_by_others(revision.id):
-            return DropPlan(
-                keep=index,
-                kept_because=f"also needed by {', '.join(tags.adopted_by)}",
-                debris=debris,
-            )
-    return DropPlan(drop=index, debris=debris)
+    return next(name for name in aside_names(wished) if name not in taken)
 
 
 def tags_of_new(
-    comment: str | None, revision: Revision | None, corpse: ObservedIndex | None
+    comment: str | None,
+    revision: Revision | None,
+    corpse: ObservedIndex | None,
+    lost: tuple[tuple[int, int], ...] = (),
 ) -> Provenance:
-    """The comment of an index just built.
+    """The comment of an index just built; `lost`: statistics targets that it cannot take over.
 
     Whose an index is does not change because it was INVALID and had to be built anew: what
     others wrote on it (a comment, tags) lives on, and who builds it then has adopted it.
     """
     before = parse_comment(corpse.comment if corpse is not None else None)
+    theirs = before.comment
     if comment is not None:
-        before = replace(before, comment=comment)
+        before = replace(before, comment=comment or None)
     if revision is None:
         return before
+    if corpse is not None and corpse.usable:
+        if revision.upgrade:
+            overwritten = None if before.comment == theirs else theirs or ""
+            former = Former(corpse.spec, overwritten, lost)
+            return before.replace_by(revision.id, dump_former(former))
+        return before.restore(revision.id)
     if before.built_by == revision.id or not (before.built_by or before.adopted_by):
         return replace(before, built_by=revision.id)
     return before.adopt(revision.id) if revision.upgrade else before
@@ -185,31 +198,6 @@ def _current(name: str, state: State) -> ObservedIndex | None:
     return index
 
 
-def _debris(name: str, state: State) -> list[ObservedIndex]:
-    """What our builds left on this table, of this index and of others."""
-    return [
-        index
-        for index in state.indexes
-        if index.name != name
-        and index.parent_oid is None
-        and not index.partitioned
-        and index.constraint_type is None
-        and not index.replica_identity
-        and _is_leftover(name, index)
-    ]
-
-
-def _is_leftover(name: str, index: ObservedIndex) -> bool:
-    """A valid index has to be proven ours; of INVALID ones, this index's go by their name."""
-    if is_aside_of(index.name, name):
-        return not index.usable or is_proven_aside(index.spec, name, index.oid)
-    return (
-        not index.usable
-        and is_aside(index.name)
-        and is_proven_aside(index.spec, name_before(index.name), index.oid)
-    )
-
-
 def _compare_ours(
     current: ObservedIndex, compare: Compare, revision: Revision | None
 ) -> Sequence[Difference]:
@@ -224,4 +212,15 @@ def _compare_ours(
 
 def _is_ours(index: ObservedIndex, revision: Revision) -> bool:
     tags = parse_comment(index.comment)
-    return tags.built_by == revision.id or revision.id in tags.adopted_by
+    return (
+        tags.built_by == revision.id
+        or revision.id in tags.adopted_by
+        or tags.before(revision.id) is not None
+    )
+
+
+def _was_adopted(index: ObservedIndex, revision: Revision | None) -> bool:
+    """Whether this downgrade's revision found the index as it is, and replaced nothing."""
+    if revision is None or revision.upgrade:
+        return False
+    return revision.id in parse_comment(index.comment).adopted_by

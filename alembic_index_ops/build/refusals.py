@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from alembic_index_ops.catalog.dependents import Dependents
 from alembic_index_ops.catalog.indexes import ObservedIndex
 from alembic_index_ops.catalog.tables import Holder, Table, describe_kind
 from alembic_index_ops.definition.compare import Difference
 from alembic_index_ops.definition.source import render_create_call
 from alembic_index_ops.definition.spec import IndexSpec
 from alembic_index_ops.definition.sql import render_drop, render_reindex
-from alembic_index_ops.errors import DropRefusedError, NameTakenError
+from alembic_index_ops.errors import (
+    DropRefusedError,
+    NameTakenError,
+    ReplaceRefusedError,
+    UnsupportedError,
+)
+
+if TYPE_CHECKING:
+    from alembic_index_ops.build.plan import State
 
 
 def differs(
@@ -20,9 +31,8 @@ def differs(
     lines = [f'index "{wished.name}" on {table} exists with another definition:']
     lines += [f"  {difference}" for difference in differences]
     lines += [
-        "Nothing was changed. To have the new definition, build it under another name and then"
-        " drop this one with op.drop_concurrent_index (op.replace_index, of a coming version, does"
-        " both in place). To keep the old one, write:",
+        "Nothing was changed. To have the new definition, use op.replace_index with the same"
+        " arguments. To keep the old one, write:",
         "  " + render_create_call(found.spec).replace("\n", "\n  "),
     ]
     return "\n".join(lines)
@@ -62,6 +72,95 @@ def refuse_replacing(index: ObservedIndex, table: Table) -> None:
         )
 
 
+def refuse_foreign(
+    wished: IndexSpec, table: Table, foreign: Sequence[Table], *, begun: bool = False
+) -> None:
+    """Raise UnsupportedError where a partition is a foreign table.
+
+    PostgreSQL never completes an index that was made for the parent alone, as ours is, where one
+    has no part of it. Alike in every way of building: what works on an empty table is to work on
+    a full one.
+    """
+    if not foreign:
+        return
+    next_step = (
+        "Nothing was changed. Index the other partitions one by one, then the parent with"
+        " op.create_index, which takes those in and leaves that one out."
+    )
+    if wished.unique:
+        next_step = (
+            "Nothing was changed. A UNIQUE index has to cover every partition: detach that one, or"
+            " index the others one by one."
+        )
+    if begun:
+        next_step = "What is built stays. Detach it, and run the migration again."
+    raise UnsupportedError(
+        f'index "{wished.name}" on {table}: a partition is a foreign table, which cannot be'
+        f" indexed: {', '.join(map(str, foreign))}. {next_step}"
+    )
+
+
+def refuse_swapping(
+    wished: IndexSpec, current: ObservedIndex, table: Table, dependents: Dependents
+) -> None:
+    """Raise ReplaceRefusedError where something stands on the index that cannot move to another."""
+    label = f'index "{current.name}" on {table}'
+    if current.constraint_type is not None:
+        raise ReplaceRefusedError(
+            f'{label} serves constraint "{current.constraint_name}". Nothing was changed; replace'
+            " the constraint: drop it and make it anew."
+        )
+    if dependents.foreign_keys:
+        names = ", ".join(f'"{name}"' for name in dependents.foreign_keys)
+        raise ReplaceRefusedError(
+            f"{label}: foreign keys point at it ({names}). Nothing was changed; drop them first"
+            " (op.drop_constraint), or give the new index a name of its own."
+        )
+    if current.parent_oid is not None:
+        raise ReplaceRefusedError(
+            f"{label} is a partition's part of its parent's index. Nothing was changed; replace the"
+            " parent's index."
+        )
+    problem = ""
+    if current.replica_identity:
+        problem = _no_replica_identity(wished, dependents)
+    clusters = wished.predicate is None and wished.access_method in ("btree", "gist")
+    if current.clustered and not clusters and not problem:
+        problem = "the table is CLUSTERed on it, and cannot be on the new one"
+    if problem:
+        raise ReplaceRefusedError(
+            f"{label}: {problem}. Nothing was changed; change that first (ALTER TABLE {table}"
+            " REPLICA IDENTITY ..., or SET WITHOUT CLUSTER)."
+        )
+
+
+def nothing_to_replace(name: str, state: State) -> str:
+    """The message where there is no index of that name."""
+    names = [index.name for index in state.indexes]
+    nearest = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    listed = ", ".join(f'"{each}"' for each in nearest) or "none"
+    return (
+        f'index "{name}" on {state.table} does not exist, so there is nothing to replace; nearest'
+        f" on that table: {listed}. Nothing was changed; correct the name, or use"
+        " op.create_concurrent_index."
+    )
+
+
+def _no_replica_identity(wished: IndexSpec, dependents: Dependents) -> str:
+    """Why the new index cannot be the table's replica identity; empty where it can."""
+    start = "it is the table's replica identity, which the new one cannot be:"
+    if not wished.unique:
+        return f"{start} it is not unique"
+    if wished.predicate is not None:
+        return f"{start} it is partial"
+    for column in wished.key_columns:
+        if column.column is None:
+            return f"{start} it has an expression"
+        if column.column not in dependents.not_null:
+            return f'{start} column "{column.column}" may be NULL'
+    return ""
+
+
 def refuse_dropping(index: ObservedIndex, table: Table) -> None:
     """Raise DropRefusedError for an index that something else stands on."""
     label = f'index "{index.name}" on {table}'
@@ -72,16 +171,21 @@ def refuse_dropping(index: ObservedIndex, table: Table) -> None:
             f' schema="{table.schema}").'
         )
     if index.replica_identity:
-        raise DropRefusedError(
-            f"{label} is the table's replica identity, and dropping it would stop logical"
-            " replication of updates and deletes. Nothing was changed; first run"
-            f" ALTER TABLE {table} REPLICA IDENTITY with another index, DEFAULT or FULL."
-        )
+        raise DropRefusedError(f"{label} {identifies(table)}")
     if index.parent_oid is not None:
         raise DropRefusedError(
             f"{label} is a partition's part of its parent's index. Nothing was changed; drop the"
             " parent's index."
         )
+
+
+def identifies(table: Table) -> str:
+    """Why an index is not dropped, and what to do first: it is the table's replica identity."""
+    return (
+        "is the table's replica identity, and dropping it would stop logical replication of"
+        f" updates and deletes. Nothing was changed; first run ALTER TABLE {table} REPLICA IDENTITY"
+        " with another index, DEFAULT or FULL."
+    )
 
 
 def explain_cut_drop(name: str, table: Table, cause: str) -> str:

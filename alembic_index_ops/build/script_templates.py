@@ -19,7 +19,7 @@ NEEDS_TABLE = """  IF on_table IS NULL THEN
 """
 
 # What makes two indexes the same definition, as one text.
-_FINGERPRINT = """(SELECT ROW(
+FINGERPRINT = """(SELECT ROW(
         c.relam, i.indisunique, i.indnkeyatts, i.indoption, i.indclass, i.indcollation,
         to_jsonb(i) -> 'indnullsnotdistinct', c.reloptions,
         pg_get_expr(i.indpred, i.indrelid),
@@ -28,7 +28,7 @@ _FINGERPRINT = """(SELECT ROW(
           WHERE a.attrelid = i.indexrelid ORDER BY a.attnum))::text
       FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indexrelid = {index})"""
 
-_IS_OURS = """IF NOT EXISTS (SELECT FROM pg_index
+IS_OURS = """IF NOT EXISTS (SELECT FROM pg_index
       WHERE indexrelid = current AND indrelid = on_table) THEN
       RAISE EXCEPTION '"%" is no index of this table; nothing was changed', index_name;
     END IF;"""
@@ -36,7 +36,7 @@ _IS_OURS = """IF NOT EXISTS (SELECT FROM pg_index
 JUDGE_CURRENT = (
     """  IF current IS NOT NULL THEN
     """
-    + _IS_OURS
+    + IS_OURS
     + """
     IF NOT (SELECT indisvalid AND indisready AND indislive FROM pg_index WHERE indexrelid = current)
     THEN
@@ -46,10 +46,10 @@ JUDGE_CURRENT = (
     END IF;
     {create_twin}
     IF """
-    + _FINGERPRINT.format(index="to_regclass('pg_temp.index_ops_twin')")
+    + FINGERPRINT.format(index="to_regclass('pg_temp.index_ops_twin')")
     + """
       IS DISTINCT FROM """
-    + _FINGERPRINT.format(index="current")
+    + FINGERPRINT.format(index="current")
     + """ THEN
       RAISE EXCEPTION 'index "%" has another definition: %', index_name, pg_get_indexdef(current)
         USING HINT = 'Drop it, or give the new index another name.';
@@ -73,10 +73,18 @@ CLEAR_PLACE = """SELECT c.oid INTO aside FROM pg_class c JOIN pg_namespace n
     IF (SELECT relkind = 'v' FROM pg_class WHERE oid = aside) THEN
       EXECUTE format('DROP VIEW %I.%I', in_schema, {aside});
     ELSIF (SELECT NOT indisvalid FROM pg_index WHERE indexrelid = aside) THEN
+      IF EXISTS (SELECT FROM pg_locks WHERE relation = on_table AND granted
+        AND mode = 'ShareUpdateExclusiveLock' AND pid <> pg_backend_pid()) THEN
+        RAISE EXCEPTION 'index "%" is being built by another session (pid %)', index_name,
+          (SELECT string_agg(pid::text, ', ') FROM pg_locks WHERE relation = on_table
+            AND granted AND mode = 'ShareUpdateExclusiveLock' AND pid <> pg_backend_pid())
+          USING HINT = 'Run this script again when that has ended.';
+      END IF;
       EXECUTE format('ALTER INDEX %I.%I RENAME TO %I', in_schema, {aside}, {leftover});
     END IF;"""
 
-NAME = (
+# Returns where the guard held the place, or the name is taken meanwhile.
+VERIFY_ASIDE = (
     """  aside := (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relname = {aside} AND n.nspname = in_schema);
   IF (SELECT relkind = 'v' FROM pg_class WHERE oid = aside) THEN
@@ -94,15 +102,20 @@ NAME = (
   END IF;
   {create_twin}
   IF """
-    + _FINGERPRINT.format(index="to_regclass('pg_temp.index_ops_twin')")
+    + FINGERPRINT.format(index="to_regclass('pg_temp.index_ops_twin')")
     + """
       IS DISTINCT FROM """
-    + _FINGERPRINT.format(index="aside")
+    + FINGERPRINT.format(index="aside")
     + """ THEN
     RAISE EXCEPTION 'index "%" was not built as asked: %', index_name, pg_get_indexdef(aside);
   END IF;
   {drop_twin}
-  EXECUTE format('ALTER INDEX %I.%I RENAME TO %I', in_schema, {aside}, index_name);
+"""
+)
+
+NAME = (
+    VERIFY_ASIDE
+    + """  EXECUTE format('ALTER INDEX %I.%I RENAME TO %I', in_schema, {aside}, index_name);
   IF {comment} IS NOT NULL THEN
     EXECUTE format('COMMENT ON INDEX %I.%I IS %L', in_schema, index_name, {comment});
   END IF;"""
@@ -116,10 +129,10 @@ CHECK_PRESENT = (
   END IF;
   {create_twin}
   IF """
-    + _FINGERPRINT.format(index="to_regclass('pg_temp.index_ops_twin')")
+    + FINGERPRINT.format(index="to_regclass('pg_temp.index_ops_twin')")
     + """
       IS DISTINCT FROM """
-    + _FINGERPRINT.format(index="current")
+    + FINGERPRINT.format(index="current")
     + """ THEN
     RAISE EXCEPTION 'index "%" has another definition: the revision is not stamped', index_name
       USING HINT = 'See the errors above, then run this script again.';
@@ -143,7 +156,7 @@ JUDGE_DROP = (
     CASE WHEN current IS NOT NULL AND coalesce({kept}, false) THEN 'keep' ELSE 'drop' END, false);
   IF current IS NOT NULL THEN
     """
-    + _IS_OURS
+    + IS_OURS
     + """
     IF EXISTS (SELECT FROM pg_constraint WHERE conindid = current AND contype IN ('p', 'u', 'x'))
       OR (SELECT indisreplident FROM pg_index WHERE indexrelid = current) THEN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from alembic_index_ops.definition.spec import KeyColumn, QualifiedName
@@ -52,7 +53,9 @@ class Dictionary:
             numbered = orders[position], classes[position], own[position]
             if number < 0:
                 expression = row.expressions[position] if row.expressions else None
-                key = self._key(None, expression, None, _DEFAULT_COLLATION, *numbered)
+                # Only a btree surely keeps values of the expression's own type.
+                type_ = row.expression_types[position] if row.expression_types else None
+                key = self._key(None, expression, type_, _DEFAULT_COLLATION, *numbered)
             else:
                 key = self._column(names[number], types[number], collations[number], *numbered)
             given = parameters.get(str(position + 1))
@@ -113,3 +116,18 @@ class Dictionary:
         if oid in ("0", column_collation):
             return None
         return QualifiedName(*self._collations[oid])
+
+
+class UnreadDictionary:
+    """A dictionary as it came, in JSON: most readers want no definition, so none need be read."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def resolve(self, row: ObservedIndex) -> tuple[tuple[str, ...], tuple[KeyColumn, ...]]:
+        """See `Dictionary.resolve`."""
+        return self._dictionary.resolve(row)
+
+    @cached_property
+    def _dictionary(self) -> Dictionary:
+        return Dictionary(**json.loads(self._text))

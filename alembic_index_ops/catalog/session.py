@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 _OPEN = "alembic_index_ops.transaction"
-_WHOLE = ("BEGIN", "COMMIT", ("ROLLBACK",))
+# A role may have another default, under which what we read after a wait would be old.
+_WHOLE = ("BEGIN ISOLATION LEVEL READ COMMITTED", "COMMIT", ("ROLLBACK",))
 _SAVEPOINT = (
     "SAVEPOINT alembic_index_ops",
     "RELEASE SAVEPOINT alembic_index_ops",
@@ -30,6 +31,11 @@ def read(connection: Connection, sql: str, **values: object) -> Sequence[Any]:
 def run(connection: Connection, sql: str) -> None:
     """Run one statement as it is: neither ":" nor "%" is special in it."""
     connection.exec_driver_sql(sql, execution_options={"no_parameters": True}).close()
+
+
+def read_as_is(connection: Connection, sql: str) -> Sequence[Any]:
+    """The rows of a query that holds the caller's SQL: neither ":" nor "%" is special in it."""
+    return connection.exec_driver_sql(sql, execution_options={"no_parameters": True}).all()
 
 
 def is_autocommit(connection: Connection) -> bool:
@@ -83,8 +89,12 @@ def settings(connection: Connection, **values: str) -> Iterator[None]:
     """
     local = not is_autocommit(connection)
     names = ", ".join(f"current_setting('{name}')" for name in values)
-    before = dict(zip(values, read(connection, f"SELECT {names}")[0], strict=True))
-    _set(connection, values, local)
+    now = dict(zip(values, read(connection, f"SELECT {names}")[0], strict=True))
+    before = {name: value for name, value in now.items() if value != values[name]}
+    if not before:
+        yield
+        return
+    _set(connection, {name: values[name] for name in before}, local)
     try:
         yield
     except BaseException:
@@ -96,6 +106,11 @@ def settings(connection: Connection, **values: str) -> Iterator[None]:
     _set(connection, before, local)
 
 
+def set_locally(connection: Connection, **values: str) -> None:
+    """Server settings until the end of the transaction that is open."""
+    _set(connection, values, local=True)
+
+
 def current_setting(connection: Connection, name: str) -> str:
     """A server setting's value as text, with its unit."""
     return str(read(connection, "SELECT current_setting(:name)", name=name)[0][0])
@@ -104,16 +119,16 @@ def current_setting(connection: Connection, name: str) -> str:
 def sqlstate(error: DBAPIError) -> str | None:
     """The SQLSTATE of a driver's error: psycopg calls it sqlstate, psycopg2 pgcode."""
     original: Any = error.orig
-    for candidate in (original, getattr(original, "__cause__", None)):
-        code = getattr(candidate, "sqlstate", None) or getattr(candidate, "pgcode", None)
-        if code:
-            # Two sessions that take one name at once: the loser may hear of a duplicate key in
-            # pg_class, which is nothing but a name that is taken.
-            told = getattr(candidate, "diag", candidate)
-            if code == "23505" and getattr(told, "schema_name", None) == "pg_catalog":
-                return "42P07"
-            return str(code)
-    return None
+    # SQLAlchemy wraps an error of asyncpg, which is then the cause.
+    candidates = (original, getattr(original, "__cause__", None))
+    codes = (
+        getattr(each, "sqlstate", None) or getattr(each, "pgcode", None) for each in candidates
+    )
+    code = next((str(code) for code in codes if code), None)
+    schemas = (getattr(getattr(each, "diag", each), "schema_name", None) for each in candidates)
+    # Two sessions that take one name at once: the loser may hear of a duplicate key in
+    # pg_class, which is nothing but a name that is taken.
+    return "42P07" if code == "23505" and "pg_catalog" in schemas else code
 
 
 def server_message(error: DBAPIError) -> str:

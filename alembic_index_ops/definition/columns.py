@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Union
 
+from alembic_index_ops.definition.arguments import about, check_arguments
 from alembic_index_ops.definition.spec import IndexSpec, KeyColumn, QualifiedName
 from alembic_index_ops.errors import ArgumentError
 
@@ -134,15 +135,14 @@ def define_index(
     if isinstance(columns, str) or not isinstance(columns, Iterable):
         shown = columns if isinstance(columns, str) else "..."
         raise ArgumentError(f'{where_label}: columns is a list; write ["{shown}"]')
-    if isinstance(include, str):
-        raise ArgumentError(f'{where_label}: include is a list; write include=["{include}"]')
-    if unique and using.lower() == "gist":
-        raise ArgumentError(
-            f"{where_label}: access method gist cannot be unique; use btree for a unique index"
-        )
-    if nulls_not_distinct and not unique:
-        raise ArgumentError(f"{where_label}: nulls_not_distinct=True needs unique=True")
-    try:
+    check_arguments(
+        where_label,
+        include=include,
+        unique=unique,
+        using=using,
+        nulls_not_distinct=nulls_not_distinct,
+    )
+    with about(where_label, index_name):
         return IndexSpec(
             # op.f("name") is a str that naming conventions leave alone; here a name is a name.
             name=str(index_name),
@@ -157,11 +157,6 @@ def define_index(
             storage_parameters=tuple((storage_parameters or {}).items()),  # type: ignore[arg-type]
             tablespace=tablespace,
         )
-    except ArgumentError as error:
-        message = str(error)
-        if f'"{index_name}"' in message:
-            raise
-        raise ArgumentError(f"{where_label}: {message}") from None
 
 
 def _included(name: object, where_label: str) -> str:

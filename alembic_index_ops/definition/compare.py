@@ -8,6 +8,11 @@ from itertools import zip_longest
 from alembic_index_ops.definition.spec import IndexSpec, KeyColumn
 from alembic_index_ops.definition.sql import quote, render_key
 
+_SWITCHES = frozenset({"autosummarize", "deduplicate_items", "fastupdate"})
+_BOOLEANS = dict.fromkeys(("on", "true", "yes", "1"), True) | dict.fromkeys(
+    ("off", "false", "no", "0"), False
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -22,13 +27,18 @@ class Difference:
 
 
 def compare_definitions(
-    wanted: IndexSpec, found: IndexSpec, *, normalised: bool = True
+    wanted: IndexSpec,
+    found: IndexSpec,
+    *,
+    normalised: bool = True,
+    any_tablespace: bool = True,
 ) -> tuple[Difference, ...]:
     """How `found` differs from `wanted`; names, tables and schemas are not compared.
 
     `normalised=False` says that `wanted` has not been read back from a server: expressions
     and predicates are then compared by their presence only, and an operator class or
-    collation only where both name one. `wanted.tablespace=None` accepts any tablespace.
+    collation only where both name one. `wanted.tablespace=None` accepts any tablespace, or
+    (`any_tablespace=False`) the database's own.
     """
     differences: list[Difference] = []
 
@@ -54,8 +64,11 @@ def compare_definitions(
     if normalised or (wanted.predicate is None) != (found.predicate is None):
         check("predicate", wanted.predicate, found.predicate)
     check("nulls not distinct", wanted.nulls_not_distinct, found.nulls_not_distinct)
-    check("storage parameters", wanted.storage_parameters, found.storage_parameters)
-    if wanted.tablespace is not None:
+    if _meant(wanted.storage_parameters) != _meant(found.storage_parameters):
+        check("storage parameters", wanted.storage_parameters, found.storage_parameters)
+    # The catalog has no name for the database's own tablespace, which mostly is pg_default.
+    own = wanted.tablespace == "pg_default" and found.tablespace is None
+    if not own and (wanted.tablespace is not None or not any_tablespace):
         check("tablespace", wanted.tablespace, found.tablespace)
     return tuple(differences)
 
@@ -88,6 +101,14 @@ def _same_key(wanted: KeyColumn, found: KeyColumn, normalised: bool) -> bool:
             (wanted.collation, found.collation),
         )
     )
+
+
+def _meant(parameters: tuple[tuple[str, str], ...]) -> dict[str, str | bool]:
+    """Storage parameters as they work: PostgreSQL keeps booleans in the words they came in."""
+    return {
+        name: _BOOLEANS.get(value.lower(), value) if name in _SWITCHES else value
+        for name, value in parameters
+    }
 
 
 def _words(value: object) -> str:

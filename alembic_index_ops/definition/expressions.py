@@ -1,22 +1,15 @@
-"""SQLAlchemy expressions and indexes -> KeyColumn, SQL text and IndexSpec."""
+"""SQLAlchemy expressions -> KeyColumn and SQL text."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from alembic_index_ops.definition.columns import parse_notation, split_order, to_sql, with_order
-from alembic_index_ops.definition.spec import (
-    IndexSpec,
-    KeyColumn,
-    QualifiedName,
-)
+from alembic_index_ops.definition.columns import parse_notation, split_order, with_order
+from alembic_index_ops.definition.spec import KeyColumn, QualifiedName
 from alembic_index_ops.errors import ArgumentError
-
-if TYPE_CHECKING:
-    from sqlalchemy import Index
 
 _QUOTED = r'"(?:[^"]|"")+"'
 _NAME = re.compile(rf"{_QUOTED}|[^\W\d][\w$]*")
@@ -42,18 +35,9 @@ def from_expression(expression: object) -> KeyColumn:
     from sqlalchemy import TextClause
     from sqlalchemy.sql import elements, operators
 
-    target = expression
-    if hasattr(target, "__clause_element__"):
-        target = target.__clause_element__()
-    modifiers: list[object] = []
-    while True:
-        if isinstance(target, elements.UnaryExpression) and target.modifier is not None:
-            modifiers.append(target.modifier)
-            target = target.element
-        elif isinstance(target, elements.Label | elements.Grouping):
-            target = target.element
-        else:
-            break
+    from alembic_index_ops.definition.clauses import KeyClause
+
+    target, modifiers, collation = unwrap(expression)
     descending = operators.desc_op in modifiers
     nulls_first = (
         True
@@ -62,15 +46,9 @@ def from_expression(expression: object) -> KeyColumn:
         if operators.nulls_last_op in modifiers
         else None
     )
-    collation = None
-    if (
-        isinstance(target, elements.BinaryExpression)
-        and target.operator is operators.collate
-        and isinstance(target.right, elements.CollationClause)
-    ):
-        collation = _collation_name(target.right.collation)
-        target = target.left
-    if isinstance(target, TextClause):
+    if isinstance(target, KeyClause):
+        column = target.key_column
+    elif isinstance(target, TextClause):
         column = from_text(compile_sql(target))
     elif isinstance(target, elements._textual_label_reference):  # sa.desc("name")
         column = parse_notation(target.element)
@@ -89,6 +67,31 @@ def from_expression(expression: object) -> KeyColumn:
             nulls_first = column.nulls_first
         column = replace(column, descending=descending, nulls_first=nulls_first)
     return column if collation is None else replace(column, collation=collation)
+
+
+def unwrap(expression: object) -> tuple[Any, list[object], QualifiedName | None]:
+    """What a key's expression is of, its modifiers (operators such as `desc_op`), its collation."""
+    from sqlalchemy.sql import elements, operators
+
+    target: Any = expression
+    if hasattr(target, "__clause_element__"):
+        target = target.__clause_element__()
+    modifiers: list[object] = []
+    while True:
+        if isinstance(target, elements.UnaryExpression) and target.modifier is not None:
+            modifiers.append(target.modifier)
+            target = target.element
+        elif isinstance(target, elements.Label | elements.Grouping):
+            target = target.element
+        else:
+            break
+    if (
+        isinstance(target, elements.BinaryExpression)
+        and target.operator is operators.collate
+        and isinstance(target.right, elements.CollationClause)
+    ):
+        return target.left, modifiers, _collation_name(target.right.collation)
+    return target, modifiers, None
 
 
 def from_text(sql: str) -> KeyColumn:
@@ -111,7 +114,7 @@ def from_text(sql: str) -> KeyColumn:
         replace(
             column,
             operator_class=operator_class,
-            operator_class_parameters=tuple(_read_parameters(parameters or "")),
+            operator_class_parameters=tuple(read_parameters(parameters or "")),
             collation=collation,
         ),
         direction,
@@ -143,6 +146,8 @@ def compile_sql(expression: object) -> str:
                 " values, so write it into the expression, or the whole as text"
             )
     dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    # SQLAlchemy 2.0 doubles backslashes until it has asked a server, which since 9.1 says no.
+    dialect._backslash_escapes = False
     try:
         compiled = element.compile(
             dialect=dialect,
@@ -153,65 +158,6 @@ def compile_sql(expression: object) -> str:
             f"the values in {element} cannot be written into SQL: {error}; write the SQL as text"
         ) from None
     return str(compiled)
-
-
-def from_index(index: Index) -> IndexSpec:
-    """A `sqlalchemy.Index` on a table -> IndexSpec; how to build it (CONCURRENTLY) is left out.
-
-    Keeps what SQLAlchemy's own DDL loses: the operator class of a DESC key.
-    Raises ArgumentError for an index without name or table.
-    """
-    if index.table is None or not index.name:
-        raise ArgumentError(f"{index!r} has no table or no name; attach it to a Table first")
-    options: Mapping[str, Any] = index.dialect_options["postgresql"]
-    operator_classes: Mapping[str, str] = options["ops"] or {}
-    include = options["include"] or ()
-    return IndexSpec(
-        name=str(index.name),
-        table=str(index.table.name),
-        schema=index.table.schema,
-        key_columns=tuple(
-            _index_key(expression, operator_classes) for expression in index.expressions
-        ),
-        included_columns=tuple(
-            name if isinstance(name, str) else str(name.name) for name in include
-        ),
-        access_method=(options["using"] or "btree").lower(),
-        unique=bool(index.unique),
-        nulls_not_distinct=bool(options["nulls_not_distinct"]),
-        predicate=to_sql(options["where"]),
-        storage_parameters=tuple((options["with"] or {}).items()),
-        tablespace=options["tablespace"],
-    )
-
-
-def _index_key(expression: object, operator_classes: Mapping[str, str]) -> KeyColumn:
-    column = from_expression(expression)
-    for label in _labels(expression):
-        if label in operator_classes:
-            found = re.fullmatch(r"\s*([^()]+?)\s*(?:\((.*)\))?\s*", operator_classes[label])
-            if found is None:
-                raise ArgumentError(f"operator class {operator_classes[label]!r} is malformed")
-            return replace(
-                column,
-                operator_class=QualifiedName.of(found[1]),
-                operator_class_parameters=tuple(_read_parameters(found[2] or "")),
-            )
-    return column
-
-
-def _labels(expression: object) -> Iterator[str]:
-    """The keys under which `postgresql_ops` may name this expression, outermost first."""
-    from sqlalchemy.sql import operators
-
-    target: Any = expression
-    while target is not None:
-        label = getattr(target, "key", None)
-        if isinstance(label, str):
-            yield label
-        # What desc(), nulls_last() and collate() wrap; a function wraps nothing.
-        collated = getattr(target, "operator", None) is operators.collate
-        target = target.left if collated else getattr(target, "element", None)
 
 
 def _collation_name(text: str) -> QualifiedName | None:
@@ -227,7 +173,7 @@ def _read_name(sql: str) -> QualifiedName:
     return QualifiedName(names[-1], names[0] if len(names) > 1 else None)
 
 
-def _read_parameters(text: str) -> Iterator[tuple[str, str]]:
+def read_parameters(text: str) -> Iterator[tuple[str, str]]:
     for pair in text.split(","):
         name, equals, value = pair.partition("=")
         if equals:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 
 from alembic_index_ops.definition.expressions import from_text
+from alembic_index_ops.definition.layout import (
+    BODY_WIDTH,
+    Brackets,
+    Source,
+    call,
+    lay_out,
+    text_source,
+    value_source,
+)
 from alembic_index_ops.definition.spec import IndexSpec, KeyColumn, QualifiedName
 from alembic_index_ops.definition.sql import qualified
 
-_LINE = 88
 _NOTATION_NAME = re.compile(r"[^\W\d][\w$]*")
 _PLAIN_CLASS = re.compile(r"(?:[a-z_][a-z0-9_]*\.)?[a-z_][a-z0-9_]*_ops")
 
@@ -25,74 +33,123 @@ def door(spec: IndexSpec) -> str:
 
 
 def render_create_call(
-    spec: IndexSpec, *, prefix: str = "op.", further: Mapping[str, object] | None = None
+    spec: IndexSpec,
+    *,
+    prefix: str = "op.",
+    further: Mapping[str, object] | None = None,
+    door_name: str | None = None,
+    sqlalchemy_prefix: str = "sa.",
+    width: int = BODY_WIDTH,
 ) -> str:
     """`op.create_desc_index("ix", "t", ["a", "b DESC"])`, over several lines where it is long.
 
-    `further`: keyword arguments that say how to build, by their values.
+    `further`: keyword arguments that say how to build, by their values. `door_name`: another
+    operation with the same arguments. `width`: the columns of a line.
     """
-    arguments = [_text(spec.name), _text(spec.table), render_columns(spec.key_columns)]
-    arguments += [f"{name}={value}" for name, value in keyword_sources(spec).items()]
-    arguments += [f"{name}={_value(value)}" for name, value in (further or {}).items()]
-    return _call(f"{prefix}{door(spec)}", arguments)
+    function = f"{prefix}{door_name or door(spec)}"
+    return lay_out(_create_call(function, spec, further or {}, sqlalchemy_prefix), width)
 
 
 def render_drop_call(
-    index_name: str, table_name: str, schema: str | None, *, prefix: str = "op."
+    index_name: str,
+    table_name: str,
+    schema: str | None,
+    *,
+    prefix: str = "op.",
+    width: int = BODY_WIDTH,
 ) -> str:
     """`op.drop_concurrent_index("ix", "t")`."""
-    arguments = [_text(index_name), _text(table_name)]
-    if schema is not None:
-        arguments.append(f"schema={_text(schema)}")
-    return _call(f"{prefix}drop_concurrent_index", arguments)
+    names = [index_name, table_name]
+    return render_call(f"{prefix}drop_concurrent_index", names, {"schema": schema}, width=width)
 
 
-def render_columns(columns: tuple[KeyColumn, ...]) -> str:
-    """The list of columns as source: notation, key(...) or sa.text(...)."""
-    return f"[{', '.join(render_column(column) for column in columns)}]"
+def render_call(
+    function: str,
+    arguments: Sequence[object],
+    further: Mapping[str, object | None],
+    *,
+    width: int = BODY_WIDTH,
+) -> str:
+    """Any other call; keyword arguments that are None are left out."""
+    return lay_out(call(function, list(map(value_source, arguments)), _given(further)), width)
 
 
-def render_column(column: KeyColumn) -> str:
-    """One column as source that reads back as the same KeyColumn."""
+def render_call_of_many(
+    function: str,
+    specs: Sequence[IndexSpec],
+    further: Mapping[str, object | None],
+    *,
+    sqlalchemy_prefix: str = "sa.",
+    width: int = BODY_WIDTH,
+) -> str:
+    """`op.create_indexes([define_index(...), ...])`, one index a line."""
+    each = tuple(_create_call("define_index", spec, {}, sqlalchemy_prefix) for spec in specs)
+    return lay_out(call(function, [Brackets("[", each, "]", broken=True)], _given(further)), width)
+
+
+def render_column(column: KeyColumn, *, sqlalchemy_prefix: str = "sa.") -> str:
+    """One column as source that reads back as the same KeyColumn, on one line."""
+    return lay_out(_column(column, sqlalchemy_prefix), sys.maxsize)
+
+
+def names_used(specs: Iterable[IndexSpec]) -> frozenset[str]:
+    """Which of "key" and "text" (SQLAlchemy's) the calls for these specs call."""
+    columns = (column for spec in specs for column in spec.key_columns)
+    return frozenset(
+        "text" if column.column is None else "key" for column in columns if not _is_notation(column)
+    )
+
+
+def _create_call(
+    function: str, spec: IndexSpec, further: Mapping[str, object], sqlalchemy_prefix: str
+) -> Brackets:
+    columns = tuple(_column(column, sqlalchemy_prefix) for column in spec.key_columns)
+    return call(
+        function,
+        [text_source(spec.name), text_source(spec.table), Brackets("[", columns, "]")],
+        _given(
+            {
+                "schema": spec.schema,
+                "unique": spec.unique or None,
+                "include": list(spec.included_columns) or None,
+                "using": spec.access_method if spec.access_method != "btree" else None,
+                "where": spec.predicate,
+                "nulls_not_distinct": spec.nulls_not_distinct or None,
+                "storage_parameters": dict(spec.storage_parameters) or None,
+                "tablespace": spec.tablespace,
+            }
+        )
+        | _given(further),
+    )
+
+
+def _given(keywords: Mapping[str, object | None]) -> dict[str, Source]:
+    return {name: value_source(value) for name, value in keywords.items() if value is not None}
+
+
+def _column(column: KeyColumn, sqlalchemy_prefix: str) -> Source:
     if column.column is None:
-        return f"sa.text({_text(_expression_sql(column))})"
-    notation = column.operator_class is None and column.collation is None
-    if notation and _NOTATION_NAME.fullmatch(column.column):
-        return _text(column.column + _order(column))
-    options = [_text(column.column)]
-    if column.descending:
-        options.append("desc=True")
-    if column.nulls_first != column.descending:
-        options.append(f"nulls_first={column.nulls_first}")
-    if column.operator_class is not None:
-        options.append(f"operator_class={_name(column.operator_class)}")
-    if column.operator_class_parameters:
-        options.append(f"operator_class_parameters={_mapping(column.operator_class_parameters)}")
-    if column.collation is not None:
-        options.append(f"collation={_name(column.collation)}")
-    return f"key({', '.join(options)})"
+        return call(f"{sqlalchemy_prefix}text", [text_source(_expression_sql(column))], {})
+    if _is_notation(column):
+        return text_source(column.column + _order(column))
+    options = {
+        "desc": column.descending or None,
+        "nulls_first": column.nulls_first if column.nulls_first != column.descending else None,
+        "operator_class": _name(column.operator_class),
+        "operator_class_parameters": dict(column.operator_class_parameters) or None,
+        "collation": _name(column.collation),
+    }
+    return call("key", [text_source(column.column)], _given(options))
 
 
-def keyword_sources(spec: IndexSpec) -> dict[str, str]:
-    """The keyword arguments that differ from their defaults, name -> source."""
-    keywords: dict[str, str] = {}
-    if spec.schema is not None:
-        keywords["schema"] = _text(spec.schema)
-    if spec.unique:
-        keywords["unique"] = "True"
-    if spec.included_columns:
-        keywords["include"] = f"[{', '.join(map(_text, spec.included_columns))}]"
-    if spec.access_method != "btree":
-        keywords["using"] = _text(spec.access_method)
-    if spec.predicate is not None:
-        keywords["where"] = _text(spec.predicate)
-    if spec.nulls_not_distinct:
-        keywords["nulls_not_distinct"] = "True"
-    if spec.storage_parameters:
-        keywords["storage_parameters"] = _mapping(spec.storage_parameters)
-    if spec.tablespace is not None:
-        keywords["tablespace"] = _text(spec.tablespace)
-    return keywords
+def _is_notation(column: KeyColumn) -> bool:
+    """True for what the notation can say: a name that it can read, and an order."""
+    return (
+        column.column is not None
+        and column.operator_class is None
+        and column.collation is None
+        and _NOTATION_NAME.fullmatch(column.column) is not None
+    )
 
 
 def _expression_sql(column: KeyColumn) -> str:
@@ -125,27 +182,10 @@ def _order(column: KeyColumn) -> str:
     return order
 
 
-def _call(function: str, arguments: list[str]) -> str:
-    line = f"{function}({', '.join(arguments)})"
-    if len(line) <= _LINE:
-        return line
-    body = "".join(f"    {argument},\n" for argument in arguments)
-    return f"{function}(\n{body})"
-
-
-def _value(value: object) -> str:
-    return _text(value) if isinstance(value, str) else repr(value)
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _name(name: QualifiedName) -> str:
+def _name(name: QualifiedName | None) -> str | tuple[str, str] | None:
+    """An operator class or a collation as `key()` takes it."""
+    if name is None:
+        return None
     if name.schema is None and QualifiedName.of(name.name) == name:
-        return _text(name.name)
-    return f"({_text(name.schema or 'pg_catalog')}, {_text(name.name)})"
-
-
-def _mapping(pairs: tuple[tuple[str, str], ...]) -> str:
-    return "{" + ", ".join(f"{_text(name)}: {_text(value)}" for name, value in pairs) + "}"
+        return name.name
+    return (name.schema or "pg_catalog", name.name)

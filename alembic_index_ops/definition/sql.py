@@ -18,6 +18,16 @@ def literal(value: str) -> str:
     return "'" + escaped + "'"
 
 
+def dollar(text: str) -> str:
+    """Text as a dollar-quoted string, with a tag that does not end it early."""
+    number = 0
+    # A text that ends in "$ops" would have its end completed by the tag behind it.
+    while f"$ops{number or ''}$" in f"{text}$":
+        number += 1
+    tag = f"$ops{number or ''}$"
+    return f"{tag}{text}{tag}"
+
+
 def qualified(name: str, schema: str | None) -> str:
     """A quoted name with its quoted schema, where it has one."""
     return f"{quote(schema)}.{quote(name)}" if schema else quote(name)
@@ -63,9 +73,7 @@ def render_create(
 
 def render_key(key: KeyColumn) -> str:
     """One key: column or (expression), collation, operator class, direction, nulls order."""
-    parts = [quote(key.column) if key.column is not None else f"({key.expression})"]
-    if key.collation is not None:
-        parts.append(f"COLLATE {_qualified_name(key.collation)}")
+    parts = [render_value(key)]
     if key.operator_class is not None:
         operator_class = _qualified_name(key.operator_class)
         if key.operator_class_parameters:
@@ -76,6 +84,12 @@ def render_key(key: KeyColumn) -> str:
     if key.nulls_first != key.descending:
         parts.append("NULLS FIRST" if key.nulls_first else "NULLS LAST")
     return " ".join(parts)
+
+
+def render_value(key: KeyColumn) -> str:
+    """What a key holds, as an expression of a query: column or (expression), and collation."""
+    value = quote(key.column) if key.column is not None else f"({key.expression})"
+    return value if key.collation is None else f"{value} COLLATE {_qualified_name(key.collation)}"
 
 
 def render_drop(

@@ -11,107 +11,100 @@ from alembic_index_ops.build.at_once import (
     run_create_small,
 )
 from alembic_index_ops.build.create import run_create
-from alembic_index_ops.build.drop import release_tags, run_drop, run_drop_inside
-from alembic_index_ops.build.place import created_in_this_transaction, has_unstamped_writes
-from alembic_index_ops.build.plan import Revision
+from alembic_index_ops.build.drop import run_drop, run_drop_inside
+from alembic_index_ops.build.restore import read_replaced
 from alembic_index_ops.build.task import Task
 from alembic_index_ops.catalog.session import is_autocommit
-from alembic_index_ops.catalog.tables import Table, read_table
-from alembic_index_ops.events import log_event, logger
-from alembic_index_ops.migration.configuration import read_settings, translate
+from alembic_index_ops.catalog.tables import Table
+from alembic_index_ops.migration.arguments import Concurrently
+from alembic_index_ops.migration.opened import opened, outside, release_after_stamp
 from alembic_index_ops.migration.ops import CreateConcurrentIndexOp, DropConcurrentIndexOp
-from alembic_index_ops.migration.revision import running_revision
-from alembic_index_ops.migration.transactions import after_stamp, bound, outside_transaction
+from alembic_index_ops.migration.replace_ops import ReplaceIndexOp, RestoreIndexOp
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
     from sqlalchemy import Connection
 
+    from alembic_index_ops.definition.spec import IndexSpec
+    from alembic_index_ops.definition.stored import Former
+
 
 def create_online(context: MigrationContext, operation: CreateConcurrentIndexOp) -> None:
-    """Create the index: inside the transaction where nobody is disturbed, else outside."""
+    """Create or replace the index: inside the transaction where nobody is disturbed, else outside.
+
+    What a downgrade keeps loses this revision's tag when the downgrade is stamped.
+    """
     spec = operation.spec
-    settings = read_settings(context, f'index "{spec.name}"', operation.settings)
-    connection = bound(context)
-    table = read_table(connection, spec.table, translate(connection, spec.schema))
-    wished = spec.moved_to(table.schema)
-    revision = _revision(spec.name)
-    reason = _inside(connection, table, operation.concurrently)
-    if reason:
-        task = Task(connection, table, spec.name, revision, settings, log_event)
-        if reason == ON_NEW_TABLE:
-            run_create_on_new_table(task, wished, operation.comment)
-        else:
-            run_create_inside(task, wished, operation.comment, reason)
+    with opened(context, spec.name, spec.table, spec.schema, operation.settings) as task:
+        _create(
+            context,
+            task,
+            spec.moved_to(task.table.schema),
+            comment=operation.comment,
+            concurrently=operation.concurrently,
+            replacing=isinstance(operation, ReplaceIndexOp),
+        )
+
+
+def restore_online(context: MigrationContext, operation: RestoreIndexOp) -> None:
+    """Give the index the definition that this revision's replacement has put into its tag."""
+    name = operation.index_name
+    with opened(context, name, operation.table_name, operation.schema, operation.settings) as task:
+        former = read_replaced(task)
+        _create(
+            context,
+            task,
+            former.spec.named(name).moved_to(task.table.schema),
+            comment=former.comment,
+            concurrently=operation.concurrently,
+            replacing=True,
+            former=former,
+        )
+
+
+def _create(
+    context: MigrationContext,
+    task: Task,
+    wished: IndexSpec,
+    *,
+    comment: str | None,
+    concurrently: Concurrently,
+    replacing: bool,
+    former: Former | None = None,
+) -> None:
+    reason = inside_because(task.connection, task.table, concurrently)
+    if reason == ON_NEW_TABLE and not replacing:
+        run_create_on_new_table(task, wished, comment)
         return
-    label = f'index "{spec.name}" on {table}'
-    _warn_of_unstamped_writes(context, label, revision)
-    with outside_transaction(context, label) as connection:
-        task = Task(connection, table, spec.name, revision, settings, log_event)
-        auto = operation.concurrently == "auto"
-        if not (auto and run_create_small(task, wished, operation.comment)):
-            run_create(task, wished, operation.comment)
+    if reason:
+        kept = run_create_inside(task, wished, comment, reason, replacing=replacing, former=former)
+    else:
+        with outside(context, task) as outside_task:
+            small = concurrently == "auto" and not replacing
+            kept = not (small and run_create_small(outside_task, wished, comment)) and run_create(
+                outside_task, wished, comment, replacing=replacing, former=former
+            )
+    if kept:
+        release_after_stamp(context, task)
 
 
 def drop_online(context: MigrationContext, operation: DropConcurrentIndexOp) -> None:
     """Drop the index; where it is kept, its tags change when the downgrade is stamped."""
     name = operation.index_name
-    settings = read_settings(context, f'index "{name}"', operation.settings)
-    connection = bound(context)
-    table = read_table(connection, operation.table_name, translate(connection, operation.schema))
-    revision = _revision(name)
-    task = Task(connection, table, name, revision, settings, log_event)
-    if _inside(connection, table, operation.concurrently):
-        kept = run_drop_inside(task)
-    else:
-        label = f'index "{name}" on {table}'
-        _warn_of_unstamped_writes(context, label, revision)
-        with outside_transaction(context, label) as connection:
-            kept = run_drop(Task(connection, table, name, revision, settings, log_event))
+    with opened(context, name, operation.table_name, operation.schema, operation.settings) as task:
+        if inside_because(task.connection, task.table, operation.concurrently):
+            kept = run_drop_inside(task)
+        else:
+            with outside(context, task) as outside_task:
+                kept = run_drop(outside_task)
     if kept:
-        after_stamp(
-            context,
-            lambda stamping: release_tags(
-                Task(bound(stamping), table, name, revision, settings, log_event)
-            ),
-        )
+        release_after_stamp(context, task)
 
 
-def _inside(connection: Connection, table: Table, concurrently: object) -> str:
+def inside_because(connection: Connection, table: Table, concurrently: object) -> str:
     """Why to build in one transaction, in words; empty to build outside of any."""
     if concurrently is False:
         return "as concurrently=False asks"
-    if (
-        concurrently == "auto"
-        and not is_autocommit(connection)
-        and created_in_this_transaction(connection, table)
-    ):
+    if concurrently == "auto" and not is_autocommit(connection) and table.created_here:
         return ON_NEW_TABLE
     return ""
-
-
-def _revision(name: str) -> Revision | None:
-    revision = running_revision()
-    if revision is None:
-        logger.warning(
-            'index "%s": no Alembic revision is running, so the index gets no tag that says who'
-            " built it, and a later downgrade cannot tell it from others",
-            name,
-        )
-    return revision
-
-
-def _warn_of_unstamped_writes(
-    context: MigrationContext, label: str, revision: Revision | None
-) -> None:
-    connection = bound(context)
-    if revision is None or is_autocommit(connection):
-        return
-    if has_unstamped_writes(connection, context.version_table, context.version_table_schema):
-        logger.warning(
-            "%s: revision %s wrote something before this, which is committed now, before the"
-            " revision is stamped; if the build is cut off, running the revision again repeats"
-            " those writes. Give the index a revision of its own.",
-            label,
-            revision.id,
-        )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from alembic_index_ops.events import logger
+from alembic_index_ops.listeners import logger
 
 # Alembic 1.18.0 to 1.20.0 iterates over the loaded entry point, 1.20.1 wants a module: a module
 # that yields itself is both.
@@ -38,11 +38,25 @@ def setup(plugin: Any) -> None:
         return
     try:
         # Alembic is half imported now. Import everything first, then register.
-        from alembic_index_ops.migration import ops, render, toimpl
+        from alembic_index_ops.migration import (
+            autogenerate,
+            change_ops,
+            constraint_ops,
+            many_ops,
+            ops,
+            render,
+            replace_ops,
+            toimpl,
+        )
 
         ops.register()
+        replace_ops.register()
+        change_ops.register()
+        constraint_ops.register()
+        many_ops.register()
         toimpl.register()
         render.register()
+        autogenerate.register(plugin)
         registered = True
     except Exception as error:
         failure = error

@@ -6,6 +6,7 @@ from logging.config import fileConfig
 from alembic import context
 from sqlalchemy import create_engine, pool
 
+from alembic_index_ops import separate_indexes
 from example_project.models import Base
 
 config = context.config
@@ -37,7 +38,11 @@ def run_migrations_online() -> None:
     engine = create_engine(database_url(), poolclass=pool.NullPool)
     with engine.connect() as connection:
         context.configure(
-            connection=connection, target_metadata=target_metadata, include_schemas=True
+            connection=connection,
+            target_metadata=target_metadata,
+            include_schemas=True,
+            autogenerate_plugins=["alembic.autogenerate.*", "alembic_index_ops"],
+            process_revision_directives=separate_indexes,
         )
         with context.begin_transaction():
             context.run_migrations()

@@ -7,6 +7,7 @@ import pytest
 
 from example_project.queries import saas
 from example_project.tests import Fetch
+from pytest_index_assert import IndexCatalog
 
 SOME = UUID(int=1)
 
@@ -71,3 +72,10 @@ def test_artifacts_of(fetch: Fetch) -> None:
 )
 def test_billing_event(fetch: Fetch) -> None:
     assert fetch(saas.billing_event("stripe", "evt_1")) == []
+
+
+def test_a_billing_event_is_recorded_once(index_catalog: IndexCatalog) -> None:
+    indexes = index_catalog.read("billing_events", schema="saas")
+
+    constraints = {index.name for index in indexes if index.constraint_type == "u"}
+    assert "uq_billing_events_provider_event_id" in constraints

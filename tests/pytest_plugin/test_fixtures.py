@@ -231,3 +231,33 @@ def test_assert_indexes_is_content_when_all_are_there(jobs_project, jobs):
             assert len(assert_indexes(Base)) == len(assert_indexes(Base.metadata)) == 3
     """)
     jobs_project.run().assert_outcomes(passed=1)
+
+
+def test_absence_at_a_level(jobs_project, jobs):
+    with jobs.connect() as connection:
+        connection.execute("CREATE INDEX ix_new ON jobs (status) WHERE org_id > 6")
+    jobs_project.tests("""
+        def test_absent(assert_no_index):
+            assert_no_index("jobs", "org_id", match="equivalent")
+            assert_no_index("jobs", eq=["created_at"])
+
+        def test_longer(assert_no_index):
+            assert_no_index("jobs", "org_id", match="at_least")
+
+        def test_serves(assert_no_index):
+            assert_no_index("jobs", eq=["org_id"])
+
+        def test_not_provable(assert_no_index):
+            assert_no_index("jobs", "status", where="org_id > 5")
+    """)
+    result = jobs_project.run()
+    result.assert_outcomes(passed=1, failed=3)
+    result.stdout.fnmatch_lines([
+        'assert_no_index("jobs", "org_id", match="at_least"): "public"."jobs" has one',
+        '  found: "ix_jobs_org_id_created_at": btree (org_id, created_at DESC)',
+        'assert_no_index("jobs", eq=["org_id"]): "public"."jobs" has one',
+        '  found: "ix_jobs_org_id_created_at": btree (org_id, created_at DESC)',
+        'assert_no_index("jobs", "status", where="org_id > 5") is not provable: the planner knows'
+        " no proof for or against",
+        '  perhaps: "ix_new": btree (status) WHERE org_id > 6',
+    ])  # fmt: skip

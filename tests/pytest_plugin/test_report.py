@@ -13,6 +13,10 @@ from pytest_index_assert.report import render_failures
 from pytest_index_assert.requirement import parse_requirement
 
 REQUIRED = ("jobs", "org_id", "created_at DESC")
+HEAD = "    method keys order class unique include where valid"
+PRIMARY = '"jobs_pkey": UNIQUE btree (id), primary key'
+RANKED_PRIMARY = f"      ✓     ✗     ✓     ✓     ✓       ✓      ✓     ✓    {PRIMARY}"
+INDEXES = '  the indexes of "public"."jobs", the nearest first:'
 CALL = 'requires_index("jobs", "org_id", "created_at DESC")'
 
 
@@ -37,12 +41,21 @@ def test_dropped(jobs):
         f'{CALL} is not met: no index of "public"."jobs" has this definition',
         "  reason: the list of jobs",
         "  required: btree (org_id, created_at DESC)",
-        '  nearest: "jobs_pkey": UNIQUE btree (id), primary key',
+        INDEXES,
+        HEAD,
+        RANKED_PRIMARY,
+        f"  nearest: {PRIMARY}",
         "    key column 1: wanted org_id, found id",
         "    key column 2: wanted created_at DESC, found nothing",
         "  to make it:",
-        '    op.create_desc_index("ix_jobs_org_id_created_at", "jobs",'
-        ' ["org_id", "created_at DESC"])',
+        "    op.create_desc_index(",
+        '        "ix_jobs_org_id_created_at",',
+        '        "jobs",',
+        '        ["org_id", "created_at DESC"],',
+        "    )",
+        "  or in SQL:",
+        '    CREATE INDEX CONCURRENTLY "ix_jobs_org_id_created_at" ON "public"."jobs" USING "btree"'
+        ' ("org_id", "created_at" DESC);',
     ]
 
 
@@ -52,15 +65,22 @@ def test_made_ascending(jobs):
     assert message(jobs, *REQUIRED) == [
         f'{CALL} is not met: no index of "public"."jobs" has this definition',
         "  required: btree (org_id, created_at DESC)",
+        INDEXES,
+        HEAD,
+        "      ✓     ✓     ✗     ✓     ✓       ✓      ✓     ✓   "
+        ' "ix_jobs_org_id_created_at": btree (org_id,…',
+        RANKED_PRIMARY,
         '  nearest: "ix_jobs_org_id_created_at": btree (org_id, created_at)',
         "    key column 2: wanted created_at DESC, found created_at",
-        '  other: "jobs_pkey": UNIQUE btree (id), primary key',
         "  to make it:",
         "    op.create_desc_index(",
         '        "ix_jobs_org_id_created_at_2",',
         '        "jobs",',
         '        ["org_id", "created_at DESC"],',
         "    )",
+        "  or in SQL:",
+        '    CREATE INDEX CONCURRENTLY "ix_jobs_org_id_created_at_2" ON "public"."jobs" USING'
+        ' "btree" ("org_id", "created_at" DESC);',
     ]
 
 
@@ -77,10 +97,16 @@ def test_a_build_that_was_cut_off(jobs):
     assert message(jobs, *REQUIRED) == [
         f'{CALL} is not met: index "ix_cut" of "public"."jobs" is {state}',
         "  required: btree (org_id, created_at DESC)",
+        INDEXES,
+        HEAD,
+        "      ✓     ✓     ✓     ✓     ✓       ✓      ✓     ✗   "
+        ' "ix_cut": btree (org_id, created_at DESC), …',
+        RANKED_PRIMARY,
         f'  nearest: "ix_cut": btree (org_id, created_at DESC), {state}',
-        '  other: "jobs_pkey": UNIQUE btree (id), primary key',
         "  to make it:",
         '    op.create_desc_index("ix_cut", "jobs", ["org_id", "created_at DESC"])',
+        "  or in SQL:",
+        '    REINDEX INDEX CONCURRENTLY "public"."ix_cut";',
     ]
 
 
@@ -111,6 +137,9 @@ def test_moved_while_a_new_table_took_its_place(jobs):
         '        ["org_id", "created_at DESC"],',
         '        schema="public",',
         "    )",
+        "  or in SQL:",
+        '    CREATE INDEX CONCURRENTLY "ix_jobs_org_id_created_at" ON "public"."jobs" USING "btree"'
+        ' ("org_id", "created_at" DESC);',
     ]
 
 
@@ -131,13 +160,19 @@ def test_the_name_belongs_to_another_table(jobs):
         'requires_index("jobs", "org_id", name="ix_jobs_org") is not met: no index of'
         ' "public"."jobs" has this definition',
         '  required: "ix_jobs_org": btree (org_id)',
-        '  nearest: "jobs_pkey": UNIQUE btree (id), primary key',
+        INDEXES,
+        "    name method keys order class unique include where valid",
+        "     ✗     ✓     ✗     ✓     ✓     ✓       ✓      ✓     ✓   "
+        ' "jobs_pkey": UNIQUE btree (id), primar…',
+        f"  nearest: {PRIMARY}",
         "    name: wanted ix_jobs_org, found jobs_pkey",
         "    key column 1: wanted org_id, found id",
         '  elsewhere: "public"."other" has "ix_jobs_org": btree (org_id) (the same name,'
         " on another table)",
         "  to make it:",
         '    op.create_concurrent_index("ix_jobs_org", "jobs", ["org_id"])',
+        "  or in SQL:",
+        '    CREATE INDEX CONCURRENTLY "ix_jobs_org" ON "public"."jobs" USING "btree" ("org_id");',
     ]
 
 
@@ -153,15 +188,19 @@ def test_another_definition_under_the_name(jobs):
     assert lines[0].endswith(
         'index "ix_jobs_org_id_created_at" of "public"."jobs" has another definition'
     )
-    assert lines[-2:] == [
+    assert lines[-5:] == [
         '    op.drop_concurrent_index("ix_jobs_org_id_created_at", "jobs")',
         '    op.create_concurrent_index("ix_jobs_org_id_created_at", "jobs", ["status"])',
+        "  or in SQL:",
+        '    DROP INDEX CONCURRENTLY "public"."ix_jobs_org_id_created_at";',
+        '    CREATE INDEX CONCURRENTLY "ix_jobs_org_id_created_at" ON "public"."jobs" USING "btree"'
+        ' ("status");',
     ]
 
 
 def test_the_nearest_is_the_one_with_the_columns(jobs):
     lines = message(jobs, "jobs", "created_at")
-    assert lines[2] == '  nearest: "ix_jobs_org_id_created_at": btree (org_id, created_at DESC)'
+    assert '  nearest: "ix_jobs_org_id_created_at": btree (org_id, created_at DESC)' in lines
 
 
 def test_predicates_are_shown_as_the_server_has_them(jobs):
@@ -207,12 +246,23 @@ def test_partitions_are_named(database):
         'requires_index("parts", "id", "day DESC") is not met: index "ix" of "public"."parts" does'
         " not cover every partition",
         "  required: btree (id, day DESC)",
+        '  the indexes of "public"."parts", the nearest first:',
+        HEAD,
+        '      ✓     ✓     ✓     ✓     ✓       ✓      ✓     ✗    "ix": btree (id, day DESC)',
         '  nearest: "ix": btree (id, day DESC)',
         '    partition "public"."part1": nearest is "ix_asc": key column 2: wanted day DESC,'
         " found day",
         f'    partition "public"."part2": "part2_id_day_idx" is {state}',
         "  to make it:",
-        '    op.create_desc_index("ix_part1_id_day", "part1", ["id", "day DESC"], schema="public")',
+        "    op.create_desc_index(",
+        '        "ix_part1_id_day",',
+        '        "part1",',
+        '        ["id", "day DESC"],',
+        '        schema="public",',
+        "    )",
+        "  or in SQL:",
+        '    CREATE INDEX CONCURRENTLY "ix_part1_id_day" ON "public"."part1" USING "btree"'
+        ' ("id", "day" DESC);',
         '    REINDEX INDEX CONCURRENTLY "public"."part2_id_day_idx";',
     ]
 
@@ -237,3 +287,90 @@ def test_a_locked_table_is_a_prompt_answer(jobs):
     )
     assert "locked ACCESS EXCLUSIVE for more than 2s" in lines[0]
     assert took < 6
+
+
+def test_no_line_of_the_ranking_is_longer_than_100(jobs):
+    change(jobs, f"CREATE INDEX {'i' * 63} ON jobs (status, org_id, created_at, id)")
+    change(jobs, "DROP INDEX ix_jobs_org_id_created_at")
+    lines = message(jobs, "jobs", "created_at", name="ix_other")
+    assert [len(line) for line in lines[3:6]] == [59, 100, 100]
+
+
+def test_eleven_indexes_are_ten_lines(jobs):
+    for number in range(10):
+        change(jobs, f"CREATE INDEX ix{number} ON jobs (id, status)")
+    lines = message(jobs, "jobs", "status")
+    assert sum("✓" in line for line in lines) == 10
+    assert "    and 2 more" in lines
+
+
+def test_the_level_that_the_nearest_reaches(jobs):
+    lines = message(jobs, "jobs", "org_id")
+    assert lines[7:9] == [
+        '    it is what is required at match="at_least"',
+        "    key column 2: wanted nothing, found created_at DESC",
+    ]
+
+
+def test_not_provable_says_which_index_it_may_be(jobs):
+    change(jobs, "CREATE INDEX ix_open ON jobs (status) WHERE org_id > 6")
+    lines = message(jobs, "jobs", "status", where="org_id > 5")
+    assert lines[0] == (
+        'requires_index("jobs", "status", where="org_id > 5") is not provable: the planner does not'
+        ' prove that where= holds for the same rows as the predicate of "ix_open", and nothing else'
+        " keeps that index from being the required one. Write where= as the index has it, if that"
+        " is meant"
+    )
+    assert "    predicate: wanted org_id > 5, found org_id > 6" in lines
+
+
+def test_a_query_that_no_index_serves(jobs):
+    lines = message(jobs, "jobs", eq=["status"], range=["created_at"], query_where="org_id = 1")
+    assert lines == [
+        'requires_index("jobs", eq=["status"], range=["created_at"], query_where="org_id = 1") is'
+        ' not met: no index of "public"."jobs" serves this query',
+        "  required: an index that serves WHERE status = $1 AND created_at >= $2 AND"
+        " created_at < $3 AND (org_id = 1)",
+        INDEXES,
+        "    status created_at where valid",
+        "      ✗        ✓        ✓     ✓   "
+        ' "ix_jobs_org_id_created_at": btree (org_id, created_at DESC)',
+        f"      ✗        ✗        ✓     ✓    {PRIMARY}",
+        '  nearest: "ix_jobs_org_id_created_at": btree (org_id, created_at DESC)',
+        "    status: wanted eq, found Filter",
+        "  to make it:",
+        "    op.create_concurrent_index(",
+        '        "ix_jobs_status_created_at",',
+        '        "jobs",',
+        '        ["status", "created_at"],',
+        "    )",
+        "  or in SQL:",
+        '    CREATE INDEX CONCURRENTLY "ix_jobs_status_created_at" ON "public"."jobs" USING "btree"'
+        ' ("status", "created_at");',
+    ]
+
+
+def test_what_keeps_an_index_from_serving(jobs):
+    change(jobs, "DROP INDEX ix_jobs_org_id_created_at; ALTER TABLE jobs ADD title text")
+    change(jobs, "CREATE INDEX ix_title ON jobs (org_id) INCLUDE (status) WHERE id > 0")
+    lines = message(jobs, "jobs", eq=["org_id", "status"], order_by=["title"], index_only=["id"])
+    start = lines.index('  nearest: "ix_title": btree (org_id) INCLUDE (status) WHERE id > 0')
+    assert lines[start + 1 : start + 5] == [
+        "    status: wanted eq, found an included column",
+        "    order: wanted title, found Sort",
+        "    index only: wanted id, found the table is read",
+        "    where: wanted all rows, found id > 0",
+    ]
+
+
+def test_no_fix_where_no_btree_could_serve_it(jobs):
+    lines = message(jobs, "jobs", range=["created_at"], order_by=["status"])
+    assert not any(line.startswith("  to make it") for line in lines)
+
+
+def test_lines_about_the_past_stand_below_the_indexes(jobs):
+    requirement = parse_requirement(("jobs", "status"), {})
+    with reading(open_engine(jobs.url)) as connection:
+        verdict = check(connection, requirement)
+    lines = render_failures([verdict], lambda verdict: [f"since: {verdict.outcome}"]).splitlines()
+    assert lines[lines.index("  since: unmet") + 1] == "  to make it:"

@@ -5,7 +5,9 @@ import sqlalchemy as sa
 
 from alembic_index_ops import KeyColumn, key
 from pytest_index_assert.errors import RequirementError
-from pytest_index_assert.requirement import default_name, parse_requirement
+from pytest_index_assert.naming import default_name
+from pytest_index_assert.requirement import parse_requirement
+from pytest_index_assert.shape import QueryShape, describe_shape, propose
 
 ERRORS = [
     (
@@ -46,22 +48,10 @@ ERRORS = [
         " query are two ways to ask; leave one of them out",
     ),
     (
-        ("jobs",),
-        {"eq": ["org_id"]},
-        'requires_index("jobs", eq=["org_id"]): eq= is not available yet; name the columns of the'
-        ' index instead, as in requires_index("content_jobs", "org_id", "created_at DESC")',
-    ),
-    (
-        ("jobs", "org_id"),
-        {"match": "at_least"},
-        'requires_index("jobs", "org_id", match="at_least"): match="at_least" is not available yet;'
-        ' use "exact" or "equivalent"',
-    ),
-    (
         ("jobs", "org_id"),
         {"match": "same"},
-        'requires_index("jobs", "org_id", match="same"): match is "exact" or "equivalent", not'
-        " 'same'",
+        'requires_index("jobs", "org_id", match="same"): match is "exact", "equivalent" or'
+        " \"at_least\", not 'same'",
     ),
     (
         ("jobs", "org_id"),
@@ -73,7 +63,62 @@ ERRORS = [
         ("jobs", "org_id"),
         {"zzz": 1},
         'requires_index("jobs", "org_id", zzz=1): there is no argument zzz=; it knows schema, name,'
-        " include, unique, using, where, nulls_not_distinct, match, reason",
+        " include, unique, using, where, nulls_not_distinct, match, reason, eq, range, order_by,"
+        " query_where, index_only",
+    ),
+    (
+        ("jobs",),
+        {"eq": ["org_id"], "unique": True},
+        'requires_index("jobs", eq=["org_id"], unique=True): unique= belongs to a definition, and a'
+        " query is served by any index that can; leave it out, or name the index's columns",
+    ),
+    (
+        ("jobs",),
+        {"eq": ["org_id"], "match": "at_least"},
+        'requires_index("jobs", eq=["org_id"], match="at_least"): match= belongs to a definition,'
+        " and a query is served by any index that can; leave it out, or name the index's columns",
+    ),
+    (
+        ("app.jobs",),
+        {"eq": ["org_id"]},
+        'requires_index("app.jobs", eq=["org_id"]): the table "app.jobs" has a dot; if "app" is its'
+        ' schema, write requires_index("jobs", ..., schema="app")',
+    ),
+    (
+        (),
+        {"eq": ["org_id"]},
+        'requires_index(eq=["org_id"]): the table is not named; write requires_index("table",'
+        " eq=[...])",
+    ),
+    (
+        ("jobs",),
+        {"eq": ["org_id DESC"]},
+        'requires_index("jobs", eq=["org_id DESC"]): eq= takes no order, and org_id has one; DESC'
+        " and NULLS belong in order_by=",
+    ),
+    (
+        ("jobs",),
+        {"range": "created_at"},
+        'requires_index("jobs", range="created_at"): range= is a list of columns; write'
+        ' range=["created_at"]',
+    ),
+    (
+        ("jobs",),
+        {"query_where": "status = 'new'"},
+        'requires_index("jobs", query_where="status = \'new\'"): a query needs one of eq=, range='
+        " and order_by=; add it",
+    ),
+    (
+        ("jobs",),
+        {"order_by": [key("title", operator_class="text_pattern_ops")]},
+        'requires_index("jobs", order_by=[title "text_pattern_ops"]): title has an operator'
+        " class, which an index has and a query has not; leave it out",
+    ),
+    (
+        ("jobs",),
+        {"eq": ["org_id"], "order": ["id"]},
+        'requires_index("jobs", eq=["org_id"], order=["id"]): there is no argument order=; did you'
+        " mean order_by=?",
     ),
     (
         ("jobs", "org_id, status"),
@@ -164,3 +209,44 @@ def test_the_proposed_name_fits():
     assert len(long.encode()) <= 63
     assert long.startswith("ix_jobs_éé")
     assert long != default_name("jobs", ["é" * 20, "ü" * 19 + "x"])
+
+
+def test_the_shape_of_a_query():
+    requirement = parse_requirement(
+        ("jobs",),
+        {
+            "eq": [sa.func.lower(sa.column("title")), "org_id"],
+            "range": [key("order date")],
+            "order_by": ["created_at DESC NULLS LAST"],
+            "query_where": sa.column("deleted_at").is_(None),
+            "index_only": ["id"],
+        },
+    )
+    assert requirement.definition is None
+    assert requirement.shape == QueryShape(
+        eq=(KeyColumn(expression="lower(title)"), KeyColumn("org_id")),
+        range=(KeyColumn("order date"),),
+        order_by=(KeyColumn("created_at", descending=True, nulls_first=False),),
+        where="deleted_at IS NULL",
+        index_only=("id",),
+    )
+
+
+def test_a_shape_as_sql_says_it():
+    requirement = parse_requirement(
+        ("jobs",),
+        {"eq": ["a"], "range": ["b"], "query_where": "c OR d", "order_by": ["b DESC"]},
+    )
+    assert describe_shape(requirement.shape) == (
+        "WHERE a = $1 AND b >= $2 AND b < $3 AND (c OR d) ORDER BY b DESC"
+    )
+
+
+def test_the_index_that_is_proposed_for_a_query():
+    requirement = parse_requirement(
+        ("jobs",),
+        {"order_by": ["b DESC", "c"], "range": ["b"], "eq": ["a"], "index_only": ["c", "d"]},
+    )
+    spec = propose(requirement.shape, "ix", "jobs", None)
+    assert spec.key_columns == (KeyColumn("a"), KeyColumn("b", descending=True), KeyColumn("c"))
+    assert spec.included_columns == ("d",)

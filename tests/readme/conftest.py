@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from tests.observe import execute
+from tests.observe import eventually, execute, rows
 from tests.projects import Project
 from tests.readme.blocks import read_blocks
 from tests.servers import Database, Server
+from tests.sessions import in_transaction
 
+UNIQUE = 'op.create_concurrent_index("ix_users_email", "users", ["email"], unique=True)'
+MIGRATE = "        with context.begin_transaction():\n            context.run_migrations()\n"
 TABLES = (
     "CREATE TABLE content_jobs"
     " (id int PRIMARY KEY, org_id int, created_at timestamptz, title text)",
@@ -30,6 +36,38 @@ def covering_operation() -> str:
         for block in read_blocks()
         if block.how == "operation" and "create_covering_index" in block.text
     )
+
+
+def as_shown(text: str) -> str:
+    """Process ids, and the ages of transactions, as the README has them."""
+    text = re.sub(r"(pid |backend\()\d+", r"\g<1>4711", text)
+    return re.sub(r"transaction open for [\w. ]+:", "transaction open for 42 min:", text)
+
+
+@contextmanager
+def reading(tables: Database, table: str = "documents") -> Iterator[psycopg.Connection]:
+    """A report that holds its snapshot: it has read `table` in a transaction, and is idle."""
+    with in_transaction(
+        tables,
+        "SET application_name = 'report'",
+        f"SELECT count(*) FROM {table}",
+        isolation="REPEATABLE READ",
+    ) as connection:
+        yield connection
+
+
+def backend_waiting(tables: Database, statement: str) -> int:
+    """The pid that runs this statement concurrently, when it waits for older transactions."""
+    found = eventually(
+        lambda: rows(
+            tables,
+            "SELECT pid FROM pg_stat_activity JOIN pg_locks USING (pid)"
+            " WHERE datname = current_database() AND query LIKE %s"
+            " AND locktype = 'virtualxid' AND NOT granted",
+            f"{statement} CONCURRENTLY%",
+        )
+    )
+    return int(found[0][0])
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,15 @@ OPERATIONS = (
     "create_concurrent_index",
     "create_covering_index",
     "create_desc_index",
+    "create_indexes",
+    "create_unique_constraint_concurrently",
     "drop_concurrent_index",
+    "drop_indexes",
+    "drop_unique_constraint_concurrently",
+    "reindex_concurrently",
+    "rename_index",
+    "replace_index",
+    "restore_index",
 )
 
 FIRST_IMPORTS = (
@@ -55,4 +63,23 @@ def test_our_op_is_alembics_own(run, first_import):
         "assert op is alembic.op is sys.modules['alembic.op'] is alembic_index_ops.op\n"
         "import alembic_index_ops.op as again\n"
         "assert again is op\n",
+    )
+
+
+@pytest.mark.parametrize("first_import", FIRST_IMPORTS)
+def test_autogenerate_knows_our_name(run, first_import):
+    run(
+        "-c",
+        f"{first_import}\n"
+        "import sqlalchemy\n"
+        "from alembic.autogenerate import compare_metadata\n"
+        "from alembic.runtime.migration import MigrationContext\n"
+        "engine = sqlalchemy.create_engine('sqlite://')\n"
+        "plugins = ['alembic.autogenerate.*', 'alembic_index_ops']\n"
+        "with engine.connect() as connection:\n"
+        "    context = MigrationContext.configure(\n"
+        "        connection, opts={'autogenerate_plugins': plugins}\n"
+        "    )\n"
+        "    assert compare_metadata(context, sqlalchemy.MetaData()) == []\n"
+        "engine.dispose()\n",
     )

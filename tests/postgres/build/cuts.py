@@ -1,10 +1,12 @@
 """Hundreds of migrations that are cut off at random moments, and then run again.
 
-    python -m tests.postgres.build.cuts --count 300
+    python -m tests.postgres.build.cuts --scene builds --count 300
 
 Each cut hits `alembic upgrade head` or `alembic downgrade base`, in a process of its own, on a
-table of 200,000 rows. Then the same command, run again, has to end well: exit status 0, every
-index as an uncut run leaves it, comments and tags included, nothing left over, the revision right.
+table of 40,000 rows into which somebody writes all the time, while others upsert and read; some
+runs are cut a second time. Then the same command, run again, has to end well: exit status 0, every
+index as an uncut run leaves it and with every row in it, comments and tags included, nothing left
+over, no row lost, the revision right; and no reader was without an index meanwhile.
 """
 
 from __future__ import annotations
@@ -17,40 +19,52 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Literal
 
-import psycopg
-
 from tests.forks import Fork, Forks
-from tests.observe import Seen, execute, indexes, rows
+from tests.observe import execute, indexes, rows
+from tests.postgres.build.crowd import Crowd, crowd
+from tests.postgres.build.ending import Ending, check_trees, explain_difference, read_ending
+from tests.postgres.build.scenes import SCENES, Scene
+from tests.postgres.build.writer import Writer, writing
 from tests.projects import Project
-from tests.servers import Server, find_bindir
-from tests.sessions import in_transaction
+from tests.servers import Database, Server, find_bindir
+from tests.sessions import fail_building, in_transaction
 
 Direction = Literal["upgrade", "downgrade"]
 
-CUTS = ("kill the client", "interrupt the client", "terminate", "cancel", "writer", "snapshot")
-ROWS = 200_000
-_BLOCKERS = {"writer": "READ COMMITTED", "snapshot": "REPEATABLE READ"}
-_BLOCKED = dict.fromkeys(_BLOCKERS, ("-x", "index_ops.lock_timeout=0.6s"))
+HITS = ("kill the client", "interrupt the client", "terminate", "cancel", "crash")
+BLOCKERS = {"writer": "READ COMMITTED", "snapshot": "REPEATABLE READ"}
+CUTS = (*HITS, *BLOCKERS)
+ROWS = 40_000
+_IMPATIENT = ("-x", "index_ops.drain_timeout=0.6s", "-x", "index_ops.lock_timeout=1s")
 _TARGETS: dict[Direction, str] = {"upgrade": "head", "downgrade": "base"}
 _CLEAR = ("another migration is building or dropping", "(SHARE UPDATE EXCLUSIVE) was not to be had")
 
-UPGRADE = """
+ONE = """
 op.create_desc_index("ix_desc", "events", ["org", "created DESC"], comment="for the list")
 op.create_covering_index("ix_cover", "events", ["name"], include=["org"], unique=True)
 op.create_concurrent_index("ix_found", "events", ["created"])
 """
-DOWNGRADE = """
+NOT_ONE = """
 op.drop_concurrent_index("ix_found", "events")
 op.drop_concurrent_index("ix_cover", "events")
 op.drop_concurrent_index("ix_desc", "events")
+"""
+TWO = """
+op.create_concurrent_index("ix_tiny", "tiny", ["id"])
+op.create_concurrent_index(
+    "ix_part", "events", [sa.func.lower(sa.column("name"))], unique=True, where="org < 500"
+)
+"""
+NOT_TWO = """
+op.drop_concurrent_index("ix_part", "events")
+op.drop_concurrent_index("ix_tiny", "tiny")
 """
 
 
@@ -66,58 +80,68 @@ class Outcome:
 
 
 class Subject:
-    """A database with its project, and what uncut runs make of it."""
+    """A database with its project and its writer, and what uncut runs make of it."""
 
-    def __init__(self, server: Server, directory: Path, chance: random.Random) -> None:
-        self.database = server.create_database()
+    def __init__(
+        self,
+        scene: Scene,
+        server: Server,
+        directory: Path,
+        chance: random.Random,
+        writer: Writer,
+        crowd: Crowd,
+    ) -> None:
+        self.database = writer.database
         self.chance = chance
+        self._scene, self._server, self._writer, self.crowd = scene, server, writer, crowd
         self._name = f"cuts_{self.database.name}"
         project = Project(directory, f"{self.database.url}?application_name={self._name}")
-        project.revision("cut", UPGRADE, DOWNGRADE)
+        for revision in scene.revisions:
+            project.revision(*revision)
         self._forks = Forks(directory, directory / "log")
-        execute(
-            self.database,
-            "CREATE TABLE events (id int, org int, name text, created timestamptz)",
-            "INSERT INTO events SELECT i, i % 1000, md5(i::text),"
-            f" now() - make_interval(secs => i) FROM generate_series(1, {ROWS}) i",
-            "CREATE INDEX ix_found ON events (created)",
-            "COMMENT ON INDEX ix_found IS 'made by hand\n'",
-            # So that the floor of lock_timeout is 0.6 s.
-            f"ALTER DATABASE {self.database.name} SET deadlock_timeout = '100ms'",
-        )
-        self._expected: dict[Direction, dict[str, Seen]] = {}
+        self._expected: dict[Direction, Ending] = {}
         self._seconds: dict[Direction, float] = {}
-        for direction in ("upgrade", "downgrade", "upgrade", "downgrade"):
+        for direction in (*_TARGETS, *_TARGETS):
             started = time.monotonic()
-            status, output = self._run(direction)  # type: ignore[arg-type]
+            with crowd.disturbed():
+                status, output = self._run(direction)
             assert status == 0, output
-            self._seconds[direction] = time.monotonic() - started  # type: ignore[index]
-            self._expected[direction] = indexes(self.database)  # type: ignore[index]
+            self._seconds[direction] = time.monotonic() - started
+            with writer.paused(), crowd.paused():
+                assert writer.check() + crowd.check() == ""
+                self._expected[direction] = read_ending(self.database)
+            assert self._expected[direction].leftovers == set()
 
     def cut(self, direction: Direction, cut: str) -> Outcome:
-        """Cut one run, repeat it until it ends, and judge."""
-        if direction == "upgrade" and self.chance.random() < 0.25:
-            self._leave_invalid_index()
-        process = self._start(direction, *_BLOCKED.get(cut, ()))
+        """Cut one run, and now and then the next; repeat it until it ends, and judge."""
+        with self.crowd.disturbed():
+            if direction == "upgrade" and self.chance.random() < 0.25 and self._scene.spoil:
+                self._scene.spoil(self.database)
+            self._cut_once(direction, cut)
+            landed = self._where(direction)
+            if self.chance.random() < 0.25:
+                self._cut_once(direction, self.chance.choice(HITS))
+                landed += "; then cut again"
+            for runs in count(1):
+                status, output = self._run(direction)
+                if status == 0 or runs == 20 or not any(clear in output for clear in _CLEAR):
+                    break
+                time.sleep(0.2)
+        return Outcome(direction, cut, landed, runs, self._judge(direction, status, output))
+
+    def close(self) -> None:
+        """End the project's processes."""
+        self._forks.close()
+
+    def _cut_once(self, direction: Direction, cut: str) -> None:
+        process = self._start(direction, *(_IMPATIENT if cut in BLOCKERS else ()))
         moment = self.chance.uniform(0, 1) * self._seconds[direction]
-        if cut in _BLOCKERS:
+        if cut in BLOCKERS:
             self._block(process, direction, cut, moment)
         else:
             time.sleep(moment)
             self._hit(process, cut)
         assert process.join(120), f"alembic {direction} hangs after the cut: {cut}"
-        landed = self._where(direction)
-        for runs in count(1):
-            status, output = self._run(direction)
-            if status == 0 or runs == 20 or not any(clear in output for clear in _CLEAR):
-                break
-            time.sleep(0.2)
-        return Outcome(direction, cut, landed, runs, self._judge(direction, status, output))
-
-    def close(self) -> None:
-        """Drop the database."""
-        self._forks.close()
-        self.database.server.drop_database(self.database.name)
 
     def _block(self, process: Fork, direction: Direction, cut: str, moment: float) -> None:
         """An open transaction comes in the way of the run, at some moment of it.
@@ -128,10 +152,10 @@ class Subject:
         statement = "SELECT count(*) FROM events WHERE id = 1"
         if cut == "writer":
             statement = "UPDATE events SET org = org WHERE id = 1"
-        with in_transaction(self.database, statement, isolation=_BLOCKERS[cut]):
+        with in_transaction(self.database, statement, isolation=BLOCKERS[cut]):
             if direction == "downgrade":
                 process.join(self.chance.uniform(0, 1))
-                self._hit(process, self.chance.choice(CUTS[:4]))
+                self._hit(process, self.chance.choice(HITS[:4]))
                 # The client may be gone while its drop still waits for this transaction.
                 time.sleep(self.chance.choice((0, 0.3)))
             else:
@@ -142,6 +166,9 @@ class Subject:
             process.signal(signal.SIGKILL)
         elif cut == "interrupt the client":
             process.signal(signal.SIGINT)
+        elif cut == "crash":
+            self._server.stop("immediate")
+            self._server.start()
         else:
             execute(
                 self.database,
@@ -152,37 +179,25 @@ class Subject:
     def _where(self, direction: Direction) -> str:
         """Where a run was cut, as the catalog shows it."""
         found, stamped = indexes(self.database), self._stamped()
-        if stamped == (direction == "upgrade"):
-            return "stamped"
+        if stamped == ([self._scene.head] if direction == "upgrade" else []):
+            return "done"
         aside = [seen.state for name, seen in found.items() if "_building_" in name]
         if aside:
             return f"{aside[0]} index aside"
-        named = sum(name in found for name in ("ix_desc", "ix_cover"))
         invalid = any(seen.state == "INVALID" for seen in found.values())
-        return f"{named} of 2 there" + (", one INVALID" if invalid else "")
+        return f"{len(found)} indexes" + (", one INVALID" if invalid else "")
 
     def _judge(self, direction: Direction, status: int | None, output: str) -> str:
         if status != 0:
             return f"exit status {status}: {output[-2000:]}"
-        found = indexes(self.database)
-        if found != self._expected[direction]:
-            return f"the indexes are {found}, after an uncut run they are {self._expected}"
-        if self._stamped() != (direction == "upgrade"):
-            return "the revision is not the one asked for"
-        return ""
+        with self._writer.paused(), self.crowd.paused():
+            wrong = check_trees(self.database) or self._writer.check() or self.crowd.check()
+            return wrong or explain_difference(
+                read_ending(self.database), self._expected[direction]
+            )
 
-    def _stamped(self) -> bool:
-        query = "SELECT 1 FROM alembic_version WHERE version_num = 'cut'"
-        return bool(rows(self.database, query))
-
-    def _leave_invalid_index(self) -> None:
-        """What a plain CREATE UNIQUE INDEX CONCURRENTLY leaves that met duplicates."""
-        with self.database.connect() as connection:
-            try:
-                connection.execute("CREATE UNIQUE INDEX CONCURRENTLY ix_cover ON events (org)")
-            except psycopg.errors.UniqueViolation:
-                return
-        raise AssertionError("it met no duplicates")
+    def _stamped(self) -> list[str]:
+        return [row[0] for row in rows(self.database, "SELECT version_num FROM alembic_version")]
 
     def _run(self, direction: Direction) -> tuple[int | None, str]:
         process = self._start(direction)
@@ -193,22 +208,60 @@ class Subject:
         return self._forks.start(*before, direction, _TARGETS[direction])
 
 
+def _prepare(database: Database, rows: int) -> None:
+    execute(
+        database,
+        "CREATE TABLE events (id int PRIMARY KEY, org int, name text, created timestamptz)",
+        "INSERT INTO events SELECT i, i % 1000, md5(i::text),"
+        f" now() - make_interval(secs => i) FROM generate_series(1, {rows}) i",
+        "CREATE INDEX ix_found ON events (created)",
+        "COMMENT ON INDEX ix_found IS 'made by hand\n'",
+        "CREATE TABLE tiny AS SELECT generate_series(1, 10) AS id",
+    )
+
+
+def _leave_invalid_index(database: Database) -> None:
+    fail_building(database, "CREATE UNIQUE INDEX CONCURRENTLY ix_cover ON events (org)")
+
+
+BUILDS = Scene(
+    "builds",
+    _prepare,
+    (("one", ONE, NOT_ONE), ("two", TWO, NOT_TWO)),
+    spoil=_leave_invalid_index,
+    indexed=(("id", "id = 17"),),
+    arbiter="id",
+)
+KNOWN = {scene.name: scene for scene in (BUILDS, *SCENES)}
+
+
 @contextmanager
-def subject(server: Server, chance: random.Random) -> Iterator[Subject]:
-    """A subject in a directory of its own, gone afterwards."""
-    with tempfile.TemporaryDirectory() as directory:
-        subject = Subject(server, Path(directory), chance)
-        try:
-            yield subject
-        finally:
-            subject.close()
+def subject(server: Server, chance: random.Random, scene: Scene) -> Iterator[Subject]:
+    """A subject in a database and a directory of its own, gone afterwards."""
+    database = server.create_database()
+    scene.prepare(database, ROWS)
+    # So that the floor of lock_timeout is 0.6 s.
+    execute(database, f"ALTER DATABASE {database.name} SET deadlock_timeout = '100ms'")
+    try:
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            writing(database, ROWS + 1) as writer,
+            crowd(database, scene) as others,
+        ):
+            subject = Subject(scene, server, Path(directory), chance, writer, others)
+            try:
+                yield subject
+            finally:
+                subject.close()
+    finally:
+        server.drop_database(database.name)
 
 
-def run_cuts(server: Server, number: int, seed: int) -> list[Outcome]:
+def run_cuts(server: Server, number: int, seed: int, scene: Scene = BUILDS) -> list[Outcome]:
     """`number` cuts on one database, upgrades and downgrades in turn; ends at a wrong one."""
     chance = random.Random(seed)
     outcomes: list[Outcome] = []
-    with subject(server, chance) as it:
+    with subject(server, chance, scene) as it:
         while len(outcomes) < number and not (outcomes and outcomes[-1].wrong):
             # Each kind of cut once in either direction, in random order, and again.
             kinds = [chance.sample(CUTS, len(CUTS)) for _ in range(2)]
@@ -218,27 +271,36 @@ def run_cuts(server: Server, number: int, seed: int) -> list[Outcome]:
                     outcomes.append(it.cut("downgrade", down))
                 if outcomes[-1].wrong or len(outcomes) >= number:
                     break
+            refused = sum(it.crowd.violations.values())
+            print(f"seed {seed}: {len(outcomes)} cuts, {refused} upserts refused", flush=True)
     return outcomes
+
+
+def run_share(number: int, seed: int, scene: str) -> list[Outcome]:
+    """The same, on a server of its own."""
+    server = Server(find_bindir())
+    try:
+        server.start()
+        print(f"PostgreSQL {server.version}, seed {seed}", flush=True)
+        return run_cuts(server, number, seed, KNOWN[scene])
+    finally:
+        server.remove()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scene", choices=KNOWN, default="builds")
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    server = Server(find_bindir())
-    try:
-        server.start()
-        print(f"PostgreSQL {server.version}, seed {arguments.seed}", flush=True)
-        started = time.monotonic()
-        share = -(-arguments.count // arguments.workers)
-        with ThreadPoolExecutor(arguments.workers) as pool:
-            work = partial(run_cuts, server, share)
-            seeds = range(arguments.seed, arguments.seed + arguments.workers)
-            outcomes = [outcome for some in pool.map(work, seeds) for outcome in some]
-    finally:
-        server.remove()
+    started = time.monotonic()
+    share = -(-arguments.count // arguments.workers)
+    with ProcessPoolExecutor(arguments.workers) as pool:
+        seeds = range(arguments.seed, arguments.seed + arguments.workers)
+        several = arguments.workers
+        shares = pool.map(run_share, [share] * several, seeds, [arguments.scene] * several)
+        outcomes = [outcome for some in shares for outcome in some]
     _report(outcomes, time.monotonic() - started)
     return 1 if any(outcome.wrong for outcome in outcomes) else 0
 

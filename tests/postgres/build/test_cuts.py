@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.postgres.build.cuts import CUTS, run_cuts
+from tests.postgres.build.scenes import REPLACES
 from tests.servers import Server
 
 
@@ -11,3 +12,10 @@ def test_the_same_command_again_ends_right(server: Server) -> None:
 
     assert [outcome for outcome in outcomes if outcome.wrong] == []
     assert len(outcomes) == 2 * len(CUTS)
+
+
+def test_replacements_end_right_and_no_reader_is_without_an_index(server: Server) -> None:
+    outcomes = run_cuts(server, 2, seed=20, scene=REPLACES)
+
+    assert [outcome for outcome in outcomes if outcome.wrong] == []
+    assert len(outcomes) == 2

@@ -9,12 +9,14 @@ import pytest
 from alembic_index_ops import (
     ArgumentError,
     BuildError,
+    DrainTimeoutError,
     DropError,
     DuplicateKeysError,
-    LockTimeoutError,
     TableNotFoundError,
+    define_index,
 )
 from alembic_index_ops.build import debris
+from alembic_index_ops.build.naming import aside_names
 from tests.observe import Seen, adopted_by, built_by, eventually, execute, indexes, revisions, rows
 from tests.projects import Project
 from tests.servers import Database
@@ -91,7 +93,7 @@ def test_duplicates_while_a_reader_keeps_the_leftover(
         in_transaction(database, "SELECT * FROM t LIMIT 1"),
         pytest.raises(DuplicateKeysError) as duplicates,
     ):
-        project.upgrade("heads", "index_ops.lock_timeout=1.5s")
+        project.upgrade("heads", "index_ops.drain_timeout=1.5s")
 
     [(aside, seen)] = indexes(database).items()
     assert seen.state == "INVALID"
@@ -99,8 +101,8 @@ def test_duplicates_while_a_reader_keeps_the_leftover(
         duplicates.value
     )
     assert caplog.messages == [
-        f'index "{aside}" on "public"."t", an INVALID leftover, could not be dropped (canceling'
-        " statement due to lock timeout). The next operation on that table drops it; or run"
+        f'index "{aside}" on "public"."t", an INVALID leftover, could not be dropped (the users of'
+        " the table did not end within 1.5 s). The next operation on that table drops it; or run"
         f' DROP INDEX CONCURRENTLY on "{aside}".'
     ]
     execute(database, "DELETE FROM t WHERE b = 0")
@@ -128,8 +130,8 @@ def test_an_idle_reader_delays_only_the_debris(
     [leftover] = set(indexes(database)) - {"ix"}
     assert leftover.startswith("ix_replaced_")
     assert caplog.messages[-1] == (
-        f'index "{leftover}" on "public"."t", an INVALID leftover, could not be dropped (canceling'
-        " statement due to lock timeout). The next operation on that table drops it; or run"
+        f'index "{leftover}" on "public"."t", an INVALID leftover, could not be dropped (the users'
+        " of the table did not end within 2 s). The next operation on that table drops it; or run"
         f' DROP INDEX CONCURRENTLY on "{leftover}".'
     )
     project.revision("b", 'op.create_concurrent_index("ix_b", "t", ["b"])')
@@ -142,7 +144,9 @@ def test_a_leftover_goes_with_the_next_operation_whatever_it_is(
     database: Database, project: Project, operation: str
 ) -> None:
     project.upgrade()
-    fail_building(database, "CREATE UNIQUE INDEX CONCURRENTLY x_building_0123abcd ON t ((a / 2))")
+    leftover = next(aside_names(define_index("x", "t", ["b"], unique=True)))
+    execute(database, "UPDATE t SET b = 0")
+    fail_building(database, f"CREATE UNIQUE INDEX CONCURRENTLY {leftover} ON t (b)")
     if operation == "upgrade":
         execute(database, "DELETE FROM alembic_version")
 
@@ -157,13 +161,13 @@ def test_a_build_that_waits_too_long(database: Database, project: Project, isola
 
     with (
         in_transaction(database, statement, isolation=isolation),
-        pytest.raises(LockTimeoutError) as gave_up,
+        pytest.raises(DrainTimeoutError) as gave_up,
     ):
-        project.upgrade("heads", "index_ops.lock_timeout=1.5s")
+        project.upgrade("heads", "index_ops.drain_timeout=1s")
 
     assert str(gave_up.value).endswith(
-        "\nRun the migration again when long transactions have ended, or give it longer: alembic"
-        " -x index_ops.lock_timeout=5min ..."
+        "\nRun the migration again when they have ended, or give it longer: alembic"
+        " -x index_ops.drain_timeout=1h ..."
     )
     assert revisions(database) == set()
     project.upgrade()
@@ -217,19 +221,21 @@ def test_a_connection_that_ends_while_it_waits_for_the_table(
 
 
 def test_a_build_that_goes_on_without_its_client(database: Database, project: Project) -> None:
-    with in_transaction(database, "INSERT INTO t VALUES (0)"):
+    with in_transaction(database, "INSERT INTO t VALUES (0)") as writer:
         process = project.start("upgrade", "head")
         pid = backend_running(database, "CREATE UNIQUE INDEX CONCURRENTLY%")
         process.kill()
         process.communicate()
 
-        with pytest.raises(LockTimeoutError) as busy:
-            project.upgrade("heads", "index_ops.lock_timeout=1.5s")
+        with pytest.raises(DrainTimeoutError) as busy:
+            project.upgrade("heads", "index_ops.drain_timeout=1.5s")
 
+        [(aside, _)] = indexes(database).items()
         assert str(busy.value).startswith(
-            '"public"."t": another migration is building or dropping an index on this table, and'
-            f" did not end within lock_timeout (1.5 s): pid {pid} (postgres, no application name,"
-            ' active: CREATE UNIQUE INDEX CONCURRENTLY "ix_building_'
+            f'"public"."t": a build or drop of index "{aside}" by another session (pid {pid}) runs'
+            " on this table, and waited longer than drain_timeout (1.5 s) for pid"
+            f" {writer.info.backend_pid} (postgres, no application name, idle in transaction, its"
+            " transaction open for "
         )
         assert is_running(database, pid)
     project.upgrade()

@@ -46,7 +46,7 @@ def test_a_valid_index_that_looks_like_ours_is_left_alone(
 
 
 def test_an_invalid_index_of_another_stem_that_looks_like_ours_is_left_alone(
-    database: Database, project: Project
+    database: Database, project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     invalid(database, "other_building_20240101", "created")
     project.revision("a", CREATE)
@@ -54,6 +54,12 @@ def test_an_invalid_index_of_another_stem_that_looks_like_ours_is_left_alone(
     project.upgrade()
 
     assert set(indexes(database)) == {"ix", "other_building_20240101"}
+    assert caplog.messages[-1] == (
+        'index "other_building_20240101" on "public"."jobs" (INVALID, ready: writes maintain it,'
+        " no query uses it) looks like a leftover of an earlier build, but nothing proves it, so it"
+        " is left alone. If nobody needs it, run DROP"
+        ' INDEX CONCURRENTLY on "other_building_20240101".'
+    )
 
 
 def test_a_finished_build_of_an_edited_revision_is_dropped(

@@ -11,7 +11,14 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from alembic_index_ops.catalog import normalise, read_indexes, read_table
+from alembic_index_ops.catalog import (
+    Implication,
+    normalise,
+    normalise_all,
+    prove_implications,
+    read_indexes,
+    read_table,
+)
 from alembic_index_ops.definition import KeyColumn, define_index, key
 from alembic_index_ops.errors import ArgumentError, LockTimeoutError
 from tests.servers import Database
@@ -89,6 +96,36 @@ def test_normalise(ask):
         return [normalise(connection, table, [spec])[0].predicate for _ in range(2)]
 
     assert ask(twice) == [STORED, STORED]
+
+
+def test_normalise_all(database, ask):
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE u (status varchar(9), note text, n int)")
+
+    def look(connection: Connection) -> list[str]:
+        tables = [read_table(connection, name, None) for name in "ttu"]
+        wheres = [WHERE, "missing > 1", WHERE]
+        asked = [
+            (table, define_index("ix", table.name, ["n"], where=where))
+            for table, where in zip(tables, wheres, strict=True)
+        ]
+        return [getattr(each, "predicate", str(each)) for each in normalise_all(connection, asked)]
+
+    assert ask(look) == [
+        STORED,
+        'index "ix" on "public"."t": the server refuses this definition: column "missing" does'
+        " not exist. Nothing was changed; correct the columns, the expression or the predicate.",
+        STORED,
+    ]
+
+
+def test_prove_implications(ask):
+    def prove(connection: Connection) -> tuple[object, ...]:
+        table = read_table(connection, "t", None)
+        asked = [(WHERE, "note <> '50%'"), ("note <> '50%'", WHERE)]
+        return prove_implications(connection, [Implication(table, *pair) for pair in asked])
+
+    assert ask(prove) == (True, False)
 
 
 def test_normalise_leaves_nothing_behind(ask):

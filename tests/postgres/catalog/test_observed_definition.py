@@ -114,6 +114,22 @@ def test_access_method_with_its_default_operator_class(database, method, column)
     assert index.spec == spec(key("a"), access_method=method)
 
 
+def test_an_access_method_of_ones_own(database):
+    if database.server.version < 18:
+        pytest.skip("the server's own btree code wants its own access method there")
+    index = only(
+        read(
+            database,
+            'CREATE ACCESS METHOD "my, tree" TYPE INDEX HANDLER bthandler; CREATE TABLE t (a int);'
+            'CREATE OPERATOR CLASS own DEFAULT FOR TYPE int USING "my, tree" AS'
+            " OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,"
+            " FUNCTION 1 btint4cmp(int, int);"
+            'CREATE INDEX ix ON t USING "my, tree" (a)',
+        )
+    )
+    assert index.spec == spec(key("a"), access_method="my, tree")
+
+
 @pytest.mark.parametrize(
     ("column", "method", "operator_class"),
     [
@@ -299,3 +315,34 @@ def test_columns_of_the_same_name_in_several_tables_and_indexes(database):
         ("u2", key("a", collation="default")),
         ("w1", key("a", nulls_first=True)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "predicate"),
+    [
+        ("DateStyle = 'German'", "d > '2020-04-03'::date"),
+        ("DateStyle = 'SQL, DMY'", "d > '2020-04-03'::date"),
+        ("IntervalStyle = 'sql_standard'", "i > '-1 days -02:03:04'::interval"),
+    ],
+)
+def test_a_predicate_whatever_the_session_has_set(database, setting, predicate):
+    statements = "CREATE TABLE t (d date, i interval); CREATE INDEX ix ON t (d) WHERE " + predicate
+    alter = f'; ALTER DATABASE "{database.name}" SET {setting}'
+    assert only(read(database, statements + alter)).spec.predicate == predicate
+
+
+@pytest.mark.parametrize(
+    ("definition", "operator_class"),
+    [
+        ("((a || 'x'))", None),
+        ("((a::bpchar))", None),
+        ("((a::bpchar) bpchar_pattern_ops)", QualifiedName("bpchar_pattern_ops")),
+        ("((a::text) varchar_ops)", QualifiedName("varchar_ops")),
+        ("((ARRAY[a]))", None),
+        ("USING hash ((a::bpchar))", None),
+    ],
+)
+def test_the_operator_class_of_an_expression(database, definition, operator_class):
+    """A default is that of the expression's own type: text_ops is none of bpchar."""
+    index = only(read(database, f"CREATE TABLE t (a text); CREATE INDEX ix ON t {definition}"))
+    assert index.spec.key_columns[0].operator_class == operator_class

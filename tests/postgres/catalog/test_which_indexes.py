@@ -137,6 +137,28 @@ def test_odd_names(database):
     )
 
 
+def test_names_of_two_lines(database):
+    index = only(
+        read(
+            database,
+            'CREATE SCHEMA "s\n1"; CREATE TABLE "s\n1"."t\n2" ("a\n3" int);'
+            'CREATE INDEX "i\n4" ON "s\n1"."t\n2" ("a\n3")',
+            schema="s\n1",
+        )
+    )
+    assert index.spec == IndexSpec(
+        name="i\n4", schema="s\n1", table="t\n2", key_columns=(key("a\n3"),)
+    )
+
+
+def test_tables_that_have_lost_their_indexes_do_not_hide_the_others(database):
+    tables = "".join(f"CREATE TABLE t{n} (a int); CREATE INDEX i{n} ON t{n} (a);" for n in range(9))
+    drops = "".join(f"DROP INDEX i{n};" for n in range(9) if n != 4)
+    assert only(read(database, tables + drops, schema="public")).spec == IndexSpec(
+        name="i4", schema="public", table="t4", key_columns=(key("a"),)
+    )
+
+
 def test_repr_names_the_state(database):
     index = only(read(database, "CREATE TABLE t (a int); CREATE INDEX ix ON t (a)"))
     assert repr(index) == f"<ObservedIndex {index.spec!r}, valid>"

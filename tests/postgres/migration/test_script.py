@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from tests.observe import adopted_by, built_by, execute, indexes, revisions, rows
+from tests.postgres.migration.scripts import run, script
 from tests.projects import Project
 from tests.servers import Database
 
-# What a semicolon does not end: dollar-quoted text, strings, names, comments.
-DOLLAR = re.compile(r"""(\$\w*\$).*?\1|'(?:[^']|'')*'|"(?:[^"]|"")*"|;|--[^\n]*""", re.DOTALL)
 CREATE = (
     'op.create_desc_index("ix_jobs", "jobs", ["org", "made DESC"],'
     " where=\"kind IN ('a', 'b%:c')\", comment=\"for the list\")"
@@ -40,36 +35,6 @@ def jobs(database: Database, project: Project) -> Database:
     project.upgrade()
     project.revision("r2", CREATE, DROP)
     return database
-
-
-def script(project: Project, command: str, range_: str) -> list[str]:
-    """The statements of the script; its comments are left out."""
-    output = subprocess.run(
-        [sys.executable, "-m", "alembic", command, range_, "--sql"],
-        cwd=project.directory,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        check=True,
-    ).stdout
-    statements, start = [], 0
-    for found in DOLLAR.finditer(output):
-        if found[0] == ";":
-            statements.append(output[start : found.start()].strip())
-            start = found.end()
-    return [re.sub(r"^(--[^\n]*\s*)+", "", statement).strip() for statement in statements]
-
-
-def run(database: Database, statements: list[str]) -> list[str]:
-    """Run them as psql does without ON_ERROR_STOP: go on after an error. The errors."""
-    errors = []
-    with database.connect() as connection:
-        for statement in statements:
-            try:
-                connection.execute(sql.SQL(statement))
-            except psycopg.Error as error:
-                errors.append(str(error.diag.message_primary))
-    return errors
 
 
 def test_creates_the_index_with_its_comment_and_stamps(project: Project, jobs: Database) -> None:
@@ -204,20 +169,27 @@ def test_a_failure_before_other_operations_of_the_revision_stops_it_unstamped(
     assert {name: seen.state for name, seen in indexes(jobs).items()} == {"ix": "valid"}
 
 
-def test_waits_within_lock_timeout_and_puts_the_settings_back(
+def test_waits_within_drain_timeout_and_puts_the_settings_back(
     project: Project, jobs: Database
 ) -> None:
     project.revision(
-        "r3", 'op.create_concurrent_index("ix", "jobs", ["org"], lock_timeout="7s")', down="r1"
+        "r3",
+        'op.create_concurrent_index("ix", "jobs", ["org"], drain_timeout="7s",'
+        ' maintenance_work_mem="64MB", max_parallel_maintenance_workers=0)',
+        down="r1",
     )
 
     statements = script(project, "upgrade", "r1:r3")
 
     assert [line for line in statements if line.startswith(("SET", "RESET"))] == [
-        "SET lock_timeout = 7000",
+        "SET lock_timeout = '7000ms'",
         "SET statement_timeout = 0",
+        "SET maintenance_work_mem = '64MB'",
+        "SET max_parallel_maintenance_workers = '0'",
         "RESET lock_timeout",
         "RESET statement_timeout",
+        "RESET maintenance_work_mem",
+        "RESET max_parallel_maintenance_workers",
     ]
 
 

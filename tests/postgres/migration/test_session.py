@@ -117,15 +117,15 @@ def test_settings_come_from_all_layers(database: Database, project: Project) -> 
 
     with pytest.raises(ArgumentError) as typed:
         project.upgrade("heads", "index_ops.lock_timout=1s")
-    assert str(typed.value) == (
-        "alembic -x: there is no setting 'lock_timout'; known: lock_timeout"
+    assert str(typed.value).startswith(
+        "alembic -x: there is no setting 'lock_timout'; known: analyze, drain_timeout, "
     )
 
     project.edit_env((CONFIGURE, f"{CONFIGURE}, index_ops={{'lock': 1}}"))
     project.revision("a", CREATE, DROP, down=None)
     with pytest.raises(ArgumentError) as configured:
         project.upgrade()
-    assert str(configured.value) == (
-        "context.configure(index_ops=...): there is no setting 'lock'; known: lock_timeout"
+    assert str(configured.value).startswith(
+        "context.configure(index_ops=...): there is no setting 'lock'; known: analyze, drain_"
     )
     assert indexes(database) == {}

@@ -28,9 +28,9 @@ def names(wished: IndexSpec) -> list[str]:
 
 def test_a_name_aside_shows_whose_it_is() -> None:
     assert names(spec("ix_jobs_org")) == [
-        "ix_jobs_org_building_b6a3952b",
-        "ix_jobs_org_building_a5703b3a",
-        "ix_jobs_org_building_1aa2953d",
+        "ix_jobs_org_building_4933e12b",
+        "ix_jobs_org_building_ce5e14ae",
+        "ix_jobs_org_building_a78f9c57",
     ]
 
 

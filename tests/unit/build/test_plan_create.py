@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from alembic_index_ops import (
     DefinitionDiffersError,
     Difference,
+    KeyColumn,
     NameTakenError,
     ObservedIndex,
     compare_definitions,
 )
+from alembic_index_ops.build.leftovers import find_doubtful
 from alembic_index_ops.build.naming import aside_names, replaced_name
 from alembic_index_ops.build.plan import CreatePlan, Revision, State, plan_create, tags_of_new
-from alembic_index_ops.build.provenance import Provenance
+from alembic_index_ops.build.provenance import Provenance, parse_comment
+from alembic_index_ops.catalog.dependents import Dependents
 from alembic_index_ops.catalog.tables import Holder
 from tests.unit.build.values import WISHED, finds, index
 
@@ -104,10 +108,15 @@ def test_another_definition_is_an_error_that_prints_the_differences() -> None:
         'index "ix_jobs_org" on "public"."jobs" exists with another definition:',
         "  unique: wanted no, found yes",
         "  key column 1: wanted org, found org DESC",
-        "Nothing was changed. To have the new definition, build it under another name and then"
-        " drop this one with op.drop_concurrent_index (op.replace_index, of a coming version,"
-        " does both in place). To keep the old one, write:",
-        '  op.create_desc_index("ix_jobs_org", "jobs", ["org DESC"], schema="public", unique=True)',
+        "Nothing was changed. To have the new definition, use op.replace_index with the same"
+        " arguments. To keep the old one, write:",
+        "  op.create_desc_index(",
+        '      "ix_jobs_org",',
+        '      "jobs",',
+        '      ["org DESC"],',
+        '      schema="public",',
+        "      unique=True,",
+        "  )",
     ]
 
 
@@ -155,15 +164,23 @@ def test_two_abandoned_builds_leave_the_third_name() -> None:
 
 
 def test_a_finished_build_of_an_edited_migration_is_debris() -> None:
-    other = index(f"{WISHED.name}_building_00000000", indoption="3")
+    edited = replace(WISHED, key_columns=(KeyColumn("org", descending=True),))
+    other = index(next(aside_names(edited)), indoption="3")
 
     assert plan(finds(other)) == CreatePlan(build=FIRST, debris=(other,))
+
+
+def test_a_valid_index_whose_digits_are_not_its_own_is_left_alone() -> None:
+    other = index(f"{WISHED.name}_building_00000000", indoption="3")
+
+    assert plan(finds(other)) == CreatePlan(build=FIRST)
+    assert find_doubtful(WISHED.name, finds(other)) == (other,)
 
 
 def test_a_build_aside_that_is_not_as_asked_is_not_taken() -> None:
     other = index(FIRST, indoption="3")
 
-    assert plan(finds(other)) == CreatePlan(build=SECOND, debris=(other,))
+    assert plan(finds(other)) == CreatePlan(build=SECOND)
 
 
 def test_a_corpse_that_was_moved_away_is_debris() -> None:
@@ -174,10 +191,27 @@ def test_a_corpse_that_was_moved_away_is_debris() -> None:
 
 
 def test_invalid_leftovers_of_other_indexes_are_debris_and_valid_ones_are_not() -> None:
-    invalid = index("ix_other_building_0123abcd", **INVALID)
-    valid = index("ix_third_building_0123abcd")
+    invalid = index(next(aside_names(WISHED.named("ix_other"))), **INVALID)
+    valid = index(next(aside_names(WISHED.named("ix_third"))))
 
     assert plan(finds(invalid, valid)) == CreatePlan(build=FIRST, debris=(invalid,))
+
+
+def test_a_corpse_of_another_index_that_was_moved_away_is_debris() -> None:
+    moved = index(replaced_name("ix_other", 300), oid=300, **INVALID)
+
+    assert plan(finds(moved)) == CreatePlan(build=FIRST, debris=(moved,))
+
+
+def test_an_invalid_index_of_another_name_with_other_digits_is_left_alone() -> None:
+    other = index("ix_other_building_0123abcd", **INVALID)
+
+    assert plan(finds(other)) == CreatePlan(build=FIRST)
+    assert find_doubtful(WISHED.name, finds(other)) == (other,)
+
+
+def test_a_valid_index_of_another_name_is_no_question() -> None:
+    assert find_doubtful(WISHED.name, finds(index("ix_other_building_0123abcd"))) == ()
 
 
 def test_an_invalid_index_that_is_not_ours_is_no_debris() -> None:
@@ -194,19 +228,49 @@ def test_without_a_revision_there_is_no_tag() -> None:
 
 def test_what_others_wrote_on_a_corpse_lives_on() -> None:
     corpse = index(
-        comment="by hand\nalembic_index_ops: built by a1\nalembic_index_ops: adopted by b2"
+        **INVALID,
+        comment="by hand\nalembic_index_ops: built by a1\nalembic_index_ops: adopted by b2",
     )
 
     assert tags_of_new(None, UP, corpse) == Provenance("by hand", "a1", ("b2",))
 
 
 def test_an_index_that_this_revision_adopted_stays_adopted_when_it_is_built_anew() -> None:
-    corpse = index(comment="by hand\nalembic_index_ops: adopted by a1")
+    corpse = index(comment="by hand\nalembic_index_ops: adopted by a1", **INVALID)
 
     assert tags_of_new(None, UP, corpse) == Provenance("by hand", None, ("a1",))
 
 
 def test_a_corpse_that_another_revision_built_stays_its_own() -> None:
-    corpse = index(comment="alembic_index_ops: built by z9")
+    corpse = index(comment="alembic_index_ops: built by z9", **INVALID)
 
     assert tags_of_new(None, UP, corpse) == Provenance(None, "z9", ("a1",))
+
+
+def test_a_valid_one_of_another_definition_is_replaced_where_that_is_asked() -> None:
+    found = index(indoption="3", comment="alembic_index_ops: built by z9")
+
+    assert plan_create(WISHED, finds(found), UP, _compare, Dependents()) == CreatePlan(
+        build=FIRST, corpse=found
+    )
+
+
+def test_the_definition_of_a_replaced_index_lives_on_in_the_tag() -> None:
+    corpse = index(comment="by hand\nalembic_index_ops: built by z9")
+
+    tags = tags_of_new(None, UP, corpse)
+
+    assert tags.render() == (
+        "by hand\nalembic_index_ops: built by z9\nalembic_index_ops: replaced by a1: "
+        '{"name":"ix_jobs_org","table":"jobs","key_columns":[{"column":"org","nulls_first":false}]'
+        ',"schema":"public"}'
+    )
+    assert parse_comment(tags.render()) == tags
+
+
+def test_a_downgrade_that_restores_it_takes_the_tag_away() -> None:
+    upgraded = tags_of_new(None, UP, index(comment="alembic_index_ops: built by z9"))
+
+    restored = tags_of_new(None, DOWN, index(comment=upgraded.render()))
+
+    assert restored == Provenance(None, "z9")

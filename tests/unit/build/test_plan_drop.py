@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from alembic_index_ops import DropRefusedError
-from alembic_index_ops.build.plan import DropPlan, Revision, plan_drop
+from alembic_index_ops.build.drop_plan import DropPlan, plan_drop
+from alembic_index_ops.build.plan import Revision
 from alembic_index_ops.catalog.tables import Holder
 from tests.unit.build.values import finds, index
 

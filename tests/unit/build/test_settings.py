@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from alembic_index_ops.durations import parse_duration
 from alembic_index_ops.errors import ArgumentError
-from alembic_index_ops.settings import Settings, layer_settings, parse_duration
+from alembic_index_ops.settings import Settings, layer_settings
 
 LAYERS = ("alembic -x", 'index "ix"', "context.configure(index_ops=...)")
 
@@ -27,7 +28,7 @@ def layered(*values: object) -> Settings:
         (("1s", "2s", "3s"), 1.0),
         ((None, "2s", "3s"), 2.0),
         ((None, None, "3s"), 3.0),
-        ((None, None, None), 30.0),
+        ((None, None, None), 300.0),
     ],
 )
 def test_the_strongest_layer_wins(values: tuple[object, ...], seconds: float) -> None:
@@ -43,7 +44,11 @@ def test_an_unknown_name_is_an_error_that_names_the_layer(source: str) -> None:
     with pytest.raises(ArgumentError) as unknown:
         layer_settings((source, {"lock_timout": 3}))
 
-    assert str(unknown.value) == f"{source}: there is no setting 'lock_timout'; known: lock_timeout"
+    assert str(unknown.value) == (
+        f"{source}: there is no setting 'lock_timout'; known: analyze, drain_timeout,"
+        " duplicates_timeout, lock_timeout, maintenance_work_mem, max_parallel_maintenance_workers,"
+        " show_duplicates, stall_timeout, workers"
+    )
 
 
 @pytest.mark.parametrize("position", range(3))

@@ -46,6 +46,7 @@ _VALID = ObservedIndex(
     indclass="1978",
     indcollation="0",
     expressions=None,
+    expression_types=None,
     predicate=None,
     parameters=None,
     dictionary=_DICTIONARY,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alembic_index_ops.definition import (
+    IndexSpec,
     KeyColumn,
     QualifiedName,
     compare_definitions,
@@ -162,3 +163,27 @@ def test_a_wish_that_no_server_has_normalised(wanted, found, said):
 )
 def test_describe_key(column, shown):
     assert describe_key(column) == shown
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "same"),
+    [("off", "false", True), ("ON", "1", True), ("on", "off", False)],
+)
+def test_a_switch_in_other_words(wanted: str, found: str, same: bool) -> None:
+    def spec(value: str) -> IndexSpec:
+        return define_index("ix", "t", ["a"], storage_parameters={"deduplicate_items": value})
+
+    assert (compare_definitions(spec(wanted), spec(found)) == ()) is same
+
+
+def test_a_number_is_no_switch() -> None:
+    def spec(value: str) -> IndexSpec:
+        return define_index("ix", "t", ["a"], storage_parameters={"fillfactor": value})
+
+    assert len(compare_definitions(spec("1"), spec("on"))) == 1
+
+
+def test_a_tablespace_that_is_not_named_is_the_databases_own_where_that_counts() -> None:
+    assert words((["a"], {}), (["a"], {"tablespace": "fast"}), any_tablespace=False) == [
+        "tablespace: wanted none, found fast"
+    ]

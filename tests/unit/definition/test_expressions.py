@@ -225,6 +225,7 @@ def test_what_is_no_column(thing):
         (sa.text(r"a = '\:x'"), "a = ':x'"),
         (sa.text("n > :n").bindparams(n=3), "n > 3"),
         (TITLE == "it's 5%", "title = 'it''s 5%'"),
+        (TITLE == "a\\b", "title = 'a\\b'"),
         (TITLE.in_(["a", "b"]), "title IN ('a', 'b')"),
         (sa.and_(TITLE.is_(None), N > 3), "title IS NULL AND n > 3"),
         (AUTHOR.is_not(None), '"Author" IS NOT NULL'),

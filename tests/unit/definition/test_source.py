@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sysconfig
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import example, given
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from alembic_index_ops.definition import (
     IndexSpec,
@@ -18,9 +22,11 @@ from alembic_index_ops.definition import (
     render_create_call,
     render_drop_call,
 )
-from alembic_index_ops.definition.source import door, render_column
+from alembic_index_ops.definition.layout import text_source
+from alembic_index_ops.definition.source import door, names_used, render_call_of_many, render_column
 from tests.unit.definition.strategies import specs
 
+RUFF = Path(sysconfig.get_path("scripts")) / "ruff"
 OP = SimpleNamespace(
     create_desc_index=define_index,
     create_covering_index=define_index,
@@ -73,7 +79,12 @@ def test_door(columns, options, name):
         (
             ["a"],
             {"storage_parameters": {"fillfactor": 70}},
-            'op.create_concurrent_index("ix", "t", ["a"], storage_parameters={"fillfactor": "70"})',
+            "op.create_concurrent_index(\n"
+            '    "ix",\n'
+            '    "t",\n'
+            '    ["a"],\n'
+            '    storage_parameters={"fillfactor": "70"},\n'
+            ")",
         ),
         (
             ["a"],
@@ -99,9 +110,84 @@ def test_call(columns, options, source):
     assert render_create_call(define_index("ix", "t", columns, **options)) == source
 
 
-def test_a_line_of_88_characters_is_not_broken():
-    source = render_create_call(define_index("i" * 46, "t", ["a"]))
-    assert (len(source), "\n" in source) == (88, False)
+@pytest.mark.parametrize("width", [84, 85])
+def test_a_line_that_fits_is_not_broken(width):
+    spec = define_index("i" * (width - 42), "t", ["a"])
+    fits = render_create_call(spec, width=width)
+    assert (len(fits), "\n" in fits) == (width, False)
+    assert "\n" in render_create_call(spec, width=width - 1)
+    assert ("\n" in render_create_call(spec)) == (width > 84)
+
+
+def test_what_is_too_long_for_a_line_of_its_own_is_broken_too():
+    spec = define_index(
+        "ix",
+        "orders",
+        [
+            "a",
+            key(
+                "n" * 24,
+                desc=True,
+                operator_class="gist_trgm_ops",
+                operator_class_parameters={"siglen": 32},
+            ),
+            sa.text("lower(" + "x" * 80 + ")"),
+        ],
+        include=["c" * 38, "d" * 37],
+        storage_parameters={"autosummarize": True, "f" * 60: 70},
+    )
+    assert render_create_call(spec) == (
+        "op.create_desc_index(\n"
+        '    "ix",\n'
+        '    "orders",\n'
+        "    [\n"
+        '        "a",\n'
+        "        key(\n"
+        '            "nnnnnnnnnnnnnnnnnnnnnnnn",\n'
+        "            desc=True,\n"
+        '            operator_class="gist_trgm_ops",\n'
+        '            operator_class_parameters={"siglen": "32"},\n'
+        "        ),\n"
+        "        sa.text(\n"
+        f'            "lower({"x" * 80})",\n'
+        "        ),\n"
+        "    ],\n"
+        "    include=[\n"
+        f'        "{"c" * 38}",\n'
+        f'        "{"d" * 37}",\n'
+        "    ],\n"
+        "    storage_parameters={\n"
+        '        "autosummarize": "true",\n'
+        f'        "{"f" * 60}": "70",\n'
+        "    },\n"
+        ")"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("it's", '"it\'s"'),
+        ('a"b', "'a\"b'"),
+        ("""'a'"b\"""", '"\'a\'\\"b\\""'),
+        ("""'a"b\"""", """'\\'a"b"'"""),
+        ("\\", '"\\\\"'),
+        ("a\nb\x7f", '"a\\nb\\x7f"'),
+        ("größe\u2028", '"größe\\u2028"'),
+    ],
+)
+def test_text(text, source):
+    assert text_source(text) == source
+    assert ast.literal_eval(source) == text
+
+
+def test_names_used():
+    specs = [define_index("ix", "key(t)", ["a DESC"])]
+    assert names_used(specs) == set()
+    specs.append(define_index("ix", "t", [key("a b")]))
+    assert names_used(specs) == {"key"}
+    specs.append(define_index("ix", "t", [sa.text("lower(a)")]))
+    assert names_used(specs) == {"key", "text"}
 
 
 def test_prefix_and_how_to_build() -> None:
@@ -116,7 +202,7 @@ def test_prefix_and_how_to_build() -> None:
     ("column", "source"),
     [
         (key("order date"), 'key("order date")'),
-        (key('a"b', desc=True), 'key("a\\"b", desc=True)'),
+        (key('a"b', desc=True), "key('a\"b', desc=True)"),
         (key("a b", nulls_first=True), 'key("a b", nulls_first=True)'),
         (
             key("a b", desc=True, nulls_first=False),
@@ -139,11 +225,11 @@ def test_prefix_and_how_to_build() -> None:
                 collation=QualifiedName("C"),
                 operator_class=QualifiedName("text_pattern_ops"),
             ),
-            'sa.text("lower(a) COLLATE \\"C\\" text_pattern_ops")',
+            "sa.text('lower(a) COLLATE \"C\" text_pattern_ops')",
         ),
         (KeyColumn(expression="a || ':x'"), "sa.text(\"a || '\\\\:x'\")"),
         (KeyColumn(expression="a::text"), 'sa.text("a::text")'),
-        (KeyColumn(expression='a COLLATE "C"'), 'sa.text("(a COLLATE \\"C\\")")'),
+        (KeyColumn(expression='a COLLATE "C"'), "sa.text('(a COLLATE \"C\")')"),
     ],
 )
 def test_column(column, source):
@@ -151,7 +237,8 @@ def test_column(column, source):
 
 
 def test_drop_call():
-    assert render_drop_call('i"x', "t", "s") == 'op.drop_concurrent_index("i\\"x", "t", schema="s")'
+    source = """op.drop_concurrent_index('i"x', "t", schema="s")"""
+    assert render_drop_call('i"x', "t", "s") == source
 
 
 def test_drop_call_without_schema():
@@ -178,6 +265,28 @@ def test_the_call_reads_back_as_the_same_spec(spec):
     assert read == spec
 
 
-@given(specs())
-def test_the_call_is_one_expression(spec):
-    assert isinstance(ast.parse(render_create_call(spec), mode="eval").body, ast.Call)
+@given(specs(), st.sampled_from([None, {"comment": "it's \n", "lock_timeout": 3}]))
+def test_the_call_is_one_expression(spec, further):
+    assert isinstance(
+        ast.parse(render_create_call(spec, further=further), mode="eval").body, ast.Call
+    )
+
+
+def test_a_formatter_leaves_it_as_it_is(tmp_path):
+    calls: list[str] = []
+
+    @settings(max_examples=300)
+    @given(st.lists(specs(), min_size=1, max_size=2))
+    def collect(drawn):
+        calls.extend(map(render_create_call, drawn))
+        calls.append(render_call_of_many("op.create_indexes", drawn, {"workers": 2}))
+
+    collect()
+    source = "def upgrade() -> None:\n" + "".join(
+        "".join(f"    {line}\n" for line in call.split("\n")) for call in calls
+    )
+    file = tmp_path / "migration.py"
+    file.write_text(source, encoding="utf-8")
+    command = ["format", "--isolated", "--line-length", "88", "--diff", str(file)]
+    done = subprocess.run([RUFF, *command], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("", 0)

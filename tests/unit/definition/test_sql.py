@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from alembic_index_ops.definition import define_index, key, render_create, render_drop
 from alembic_index_ops.definition.sql import (
+    dollar,
     literal,
     render_comment,
     render_reindex,
@@ -208,3 +209,17 @@ def test_comment(comment, sql):
 )
 def test_literal(value, sql):
     assert literal(value) == sql
+
+
+@pytest.mark.parametrize(
+    ("text", "sql"),
+    [
+        ("a", "$ops$a$ops$"),
+        ("a $ops$ b", "$ops1$a $ops$ b$ops1$"),
+        ("a $ops$ b $ops1$ c", "$ops2$a $ops$ b $ops1$ c$ops2$"),
+        ("flag$ops", "$ops1$flag$ops$ops1$"),
+        ("flag$ops1", "$ops$flag$ops1$ops$"),
+    ],
+)
+def test_dollar(text, sql):
+    assert dollar(text) == sql

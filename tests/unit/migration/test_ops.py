@@ -64,7 +64,9 @@ def test_create_covering_index_wants_an_include(op: Operations) -> None:
         (
             "uniqeu",
             "known arguments: schema, unique, include, using, where, nulls_not_distinct,"
-            " storage_parameters, tablespace, comment, concurrently, lock_timeout",
+            " storage_parameters, tablespace, comment, concurrently, lock_timeout,"
+            " stall_timeout, drain_timeout, maintenance_work_mem, max_parallel_maintenance_workers,"
+            " analyze, workers, show_duplicates, duplicates_timeout",
         ),
     ],
 )
@@ -84,26 +86,46 @@ def test_concurrently_is_one_of_three(op: Operations) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "door",
-    [
-        "create_desc_index",
-        "create_covering_index",
-        "create_concurrent_index",
-        "drop_concurrent_index",
-    ],
+DOORS = (
+    "create_desc_index",
+    "create_covering_index",
+    "create_concurrent_index",
+    "drop_concurrent_index",
+    "replace_index",
+    "restore_index",
+    "rename_index",
+    "reindex_concurrently",
+    "create_unique_constraint_concurrently",
+    "drop_unique_constraint_concurrently",
+    "create_indexes",
+    "drop_indexes",
 )
-def test_a_batch_refuses_each_door(door: str) -> None:
+
+
+def refusal_of_a_batch(door: str, *arguments: object) -> str:
     engine = sa.create_engine("sqlite://")
     with engine.connect() as connection:
         op = Operations(MigrationContext.configure(connection))
         connection.execute(sa.text("CREATE TABLE users (name TEXT)"))
-        with (
-            pytest.raises(UnsupportedError, match=r'do not run on a batch of table "users"'),
-            op.batch_alter_table("users") as batch,
-        ):
-            getattr(batch, door)("ix", ["name"])
+        with pytest.raises(UnsupportedError) as caught, op.batch_alter_table("users") as batch:
+            getattr(batch, door)(*arguments)
     engine.dispose()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_batch_refuses_each_door(door: str) -> None:
+    assert refusal_of_a_batch(door, "ix", ["name"]) == (
+        'index "ix": our operations do not run on a batch of table "users". Nothing was changed;'
+        f" call op.{door}(...), with the table's name, after the"
+        " `with op.batch_alter_table(...)` block."
+    )
+
+
+def test_a_batch_refuses_several() -> None:
+    assert refusal_of_a_batch("create_indexes", [SPEC]).startswith(
+        'create_indexes: our operations do not run on a batch of table "users".'
+    )
 
 
 def test_reverse_of_a_create_is_the_drop_of_its_name() -> None:
@@ -169,6 +191,10 @@ def test_renders_a_key_with_its_import() -> None:
     source = render_create_op(context, CreateConcurrentIndexOp(spec))
 
     assert source == (
-        'create_concurrent_index("ix", "users", [key("name", operator_class="text_pattern_ops")])'
+        "create_concurrent_index(\n"
+        '    "ix",\n'
+        '    "users",\n'
+        '    [key("name", operator_class="text_pattern_ops")],\n'
+        ")"
     )
     assert context.imports == {"from alembic_index_ops import key"}

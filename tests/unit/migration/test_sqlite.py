@@ -10,7 +10,14 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
-from alembic_index_ops import DefinitionDiffersError, TableNotFoundError, UnsupportedError, key
+from alembic_index_ops import (
+    DefinitionDiffersError,
+    IndexNotFoundError,
+    TableNotFoundError,
+    UnsupportedError,
+    define_index,
+    key,
+)
 
 
 @pytest.fixture
@@ -161,3 +168,141 @@ def test_another_databases_dialect_is_refused() -> None:
         'index "ix": alembic_index_ops builds on PostgreSQL (and plainly on SQLite), and this'
         " database is mysql. Nothing was changed; use op.create_index and op.drop_index there."
     )
+
+
+def test_a_replacement_is_made_in_place_of_the_old_one(
+    connection: sa.Connection, op: Operations
+) -> None:
+    op.create_concurrent_index("ix", "users", ["name"])
+
+    op.replace_index("ix", "users", ["email DESC"], unique=True)
+
+    assert definitions(connection) == ['CREATE UNIQUE INDEX "ix" ON "users" ("email" DESC)']
+
+
+def test_restoring_warns_and_leaves_the_index(
+    connection: sa.Connection, op: Operations, caplog: pytest.LogCaptureFixture
+) -> None:
+    op.create_concurrent_index("ix", "users", ["name"])
+
+    op.restore_index("ix", "users")
+
+    assert definitions(connection) == ['CREATE INDEX "ix" ON "users" ("name")']
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        (
+            "WARNING",
+            'index "ix" on "users": SQLite keeps no former definition; left as it is. To have it'
+            " restored there too, write op.replace_index with that definition",
+        )
+    ]
+
+
+def test_renaming_makes_the_same_index_under_the_new_name(
+    connection: sa.Connection, op: Operations
+) -> None:
+    op.create_desc_index("ix", "users", ["name DESC"], unique=True, where="email = ' ON '")
+
+    op.rename_index("ix", "iy", "users")
+
+    assert definitions(connection) == [
+        """CREATE UNIQUE INDEX "iy" ON "users" ("name" DESC) WHERE email = ' ON '"""
+    ]
+
+
+def test_renaming_an_odd_name(connection: sa.Connection, op: Operations) -> None:
+    op.create_concurrent_index('a ON "b"', "users", ["name"])
+
+    op.rename_index('a ON "b"', "iy", "users")
+
+    assert definitions(connection) == ['CREATE INDEX "iy" ON "users" ("name")']
+
+
+def test_a_renaming_that_was_done_before(connection: sa.Connection, op: Operations) -> None:
+    op.create_concurrent_index("iy", "users", ["name"])
+    before = definitions(connection)
+
+    op.rename_index("ix", "iy", "users")
+
+    assert definitions(connection) == before
+
+
+def test_renaming_what_is_not_there(op: Operations) -> None:
+    with pytest.raises(IndexNotFoundError) as caught:
+        op.rename_index("ix", "iy", "users")
+
+    assert str(caught.value) == (
+        'index "ix" does not exist, nor does "iy". Nothing was changed; correct the name.'
+    )
+
+
+def test_renaming_in_a_script() -> None:
+    op = Operations(MigrationContext.configure(dialect_name="sqlite", opts={"as_sql": True}))
+
+    with pytest.raises(UnsupportedError) as caught:
+        op.rename_index("ix", "iy", "users")
+
+    assert str(caught.value) == (
+        'index "ix": SQLite renames an index by making it anew, for which it has to be read.'
+        " Nothing was written; run this revision online."
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "statement"),
+    [
+        ({"index_name": "ix"}, 'REINDEX "ix"'),
+        ({"table_name": "users"}, 'REINDEX "users"'),
+        ({"index_name": "ix", "schema": "app"}, 'REINDEX "ix"'),
+        ({"schema": "app"}, "REINDEX"),
+    ],
+)
+def test_reindexes(connection: sa.Connection, arguments: dict[str, str], statement: str) -> None:
+    mapped = connection.execution_options(schema_translate_map={"app": None})
+    op = Operations(MigrationContext.configure(mapped))
+    op.create_concurrent_index("ix", "users", ["name"])
+    sent: list[str] = []
+
+    @sa.event.listens_for(connection.engine, "before_cursor_execute")
+    def listen(*event: object) -> None:
+        sent.append(str(event[2]))
+
+    op.reindex_concurrently(**arguments)
+
+    assert sent[-1] == statement
+
+
+def test_a_constraint_is_a_unique_index(
+    connection: sa.Connection, op: Operations, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "alembic_index_ops"):
+        op.create_unique_constraint_concurrently(
+            "uq", "users", ["email"], initially="DEFERRED", include=["name"], comment="ours"
+        )
+
+    assert definitions(connection) == ['CREATE UNIQUE INDEX "uq" ON "users" ("email")']
+    assert caplog.messages == [
+        'index "uq" on "users": SQLite knows no DEFERRABLE INITIALLY DEFERRED; left out',
+        'index "uq" on "users": SQLite knows no INCLUDE, comment; left out',
+    ]
+
+    op.drop_unique_constraint_concurrently("uq", "users")
+
+    assert definitions(connection) == []
+
+
+def test_several(connection: sa.Connection, op: Operations) -> None:
+    specs = [
+        define_index("ix", "users", ["name"]),
+        define_index("iy", "users", ["email DESC"], unique=True),
+    ]
+
+    op.create_indexes(specs, workers=2)
+
+    assert definitions(connection) == [
+        'CREATE INDEX "ix" ON "users" ("name")',
+        'CREATE UNIQUE INDEX "iy" ON "users" ("email" DESC)',
+    ]
+
+    op.drop_indexes(specs, workers=2)
+
+    assert definitions(connection) == []

@@ -1,0 +1,119 @@
+"""What to write so that a requirement is met: the operation, and its SQL. Pure text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from textwrap import indent
+
+from alembic_index_ops import IndexSpec, render_create, render_create_call, render_drop_call
+from alembic_index_ops.definition import render_drop
+from pytest_index_assert.check import Verdict
+from pytest_index_assert.match import Candidate
+from pytest_index_assert.naming import default_name
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One statement, as an operation (None where there is none) and as SQL."""
+
+    call: str | None
+    sql: str
+
+
+def render_fix(verdict: Verdict) -> Iterator[str]:
+    """The lines that end a failure; none where nothing is known to help."""
+    steps = [] if verdict.problem is not None else list(_steps(verdict))
+    if not steps:
+        return
+    calls = [step.call for step in steps if step.call is not None]
+    if calls:
+        yield "  to make it:"
+        yield from (indent(call, "    ") for call in calls)
+    yield "  or in SQL:" if calls else "  to make it, in SQL:"
+    yield from (f"    {step.sql}" for step in steps)
+    nearest = verdict.candidates[0] if verdict.candidates else None
+    more = 0 if nearest is None else len(nearest.leaf_faults) - _SHOWN
+    if more > 0:
+        yield f"  and the same on {more} more partitions"
+
+
+def _steps(verdict: Verdict) -> Iterator[_Step]:
+    requirement, wanted = verdict.requirement, verdict.proposal
+    nearest = verdict.candidates[0] if verdict.candidates else None
+    if nearest is not None and nearest.leaf_faults:
+        yield from _leaf_steps(nearest, wanted or nearest.index.spec)
+    elif nearest is not None and nearest.fits and not nearest.index.usable:
+        yield _Step(_repair(verdict, nearest), _reindex(nearest))
+    elif wanted is not None:
+        taken = {candidate.index.name for candidate in verdict.candidates}
+        if requirement.name is None:
+            yield _create(verdict, wanted.named(_free_name(wanted, taken)))
+            return
+        if wanted.name in taken:
+            yield _Step(
+                render_drop_call(wanted.name, wanted.table, wanted.schema),
+                render_drop(wanted.name, _schema(verdict), concurrently=_plain(verdict)) + ";",
+            )
+        yield _create(verdict, wanted)
+
+
+def _create(verdict: Verdict, spec: IndexSpec) -> _Step:
+    placed = replace(spec, schema=_schema(verdict))
+    sql = render_create(placed, concurrently=_plain(verdict))
+    return _Step(render_create_call(spec), f"{sql};")
+
+
+def _repair(verdict: Verdict, nearest: Candidate) -> str | None:
+    wanted = verdict.requirement.definition
+    if wanted is None and verdict.requirement.shape is not None:
+        return None
+    return render_create_call((wanted or nearest.index.spec).named(nearest.index.name))
+
+
+def _schema(verdict: Verdict) -> str | None:
+    return verdict.requirement.schema if verdict.table is None else verdict.table.schema
+
+
+def _plain(verdict: Verdict) -> bool:
+    """Whether the table takes CONCURRENTLY."""
+    return verdict.table is None or not verdict.table.partitioned
+
+
+def _free_name(wanted: IndexSpec, taken: set[str]) -> str:
+    """The default name, or one like it that no index of the table has: others may need those."""
+    name, number = wanted.name, 2
+    while name in taken:
+        name = default_name(wanted.table, [*wanted.key_columns, str(number)])
+        number += 1
+    return name
+
+
+def _leaf_steps(nearest: Candidate, wanted: IndexSpec) -> Iterator[_Step]:
+    # A partition's index that is attached cannot be dropped, so it is repaired, or joined by one
+    # of the partition's own.
+    for fault in nearest.leaf_faults[:_SHOWN]:
+        found = fault.nearest
+        if found is not None and found.fits:
+            yield _Step(None, _reindex(found))
+            continue
+        name = default_name(fault.table.name, wanted.key_columns)
+        if found is not None and found.index.name == name:
+            name = default_name(fault.table.name, [*wanted.key_columns, "again"])
+        spec = replace(
+            wanted,
+            name=name,
+            table=fault.table.name,
+            schema=fault.table.schema,
+            storage_parameters=(),
+            tablespace=None,
+        )
+        yield _Step(render_create_call(spec), render_create(spec, concurrently=True) + ";")
+
+
+def _reindex(candidate: Candidate) -> str:
+    parts = (candidate.index.schema, candidate.index.name)
+    name = ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+    return f"REINDEX INDEX CONCURRENTLY {name};"

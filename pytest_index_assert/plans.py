@@ -1,0 +1,77 @@
+"""Reading EXPLAIN (FORMAT JSON): nodes, conditions, and a plan in short. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Node = Mapping[str, Any]
+
+# What may look like a parameter and is none: strings, quoted names.
+_QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""")
+# 14 to 16: $0 is the first; from 17 on: (InitPlan 1).col1.
+_OLD, _NEW = re.compile(r"(?<![\w$])\$(\d+)"), re.compile(r"\(InitPlan (\d+)\)\.col1")
+_CONDITIONS = ("Index Cond", "Recheck Cond", "Filter", "Order By", "Sort Key")
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all below it."""
+    yield node
+    for below in node.get("Plans", ()):
+        yield from walk(below)
+
+
+def main_nodes(node: Node) -> Iterator[Node]:
+    """The node and all below it, without those of subqueries."""
+    yield node
+    for below in node.get("Plans", ()):
+        if below.get("Parent Relationship") not in ("InitPlan", "SubPlan"):
+            yield from main_nodes(below)
+
+
+def index_scans(plan: Node) -> list[Node]:
+    """The nodes that read an index."""
+    return [node for node in main_nodes(plan) if "Index Name" in node]
+
+
+def has_sort(plan: Node) -> bool:
+    """Whether anything is sorted."""
+    return any("Sort" in node["Node Type"] for node in main_nodes(plan))
+
+
+def is_index_only(plan: Node) -> bool:
+    """Whether the table's rows are left alone."""
+    return any(node["Node Type"] == "Index Only Scan" for node in index_scans(plan))
+
+
+def index_conditions(plan: Node) -> tuple[str, ...]:
+    """What the index is searched for, as the server writes it."""
+    return tuple(node["Index Cond"] for node in index_scans(plan) if "Index Cond" in node)
+
+
+def searched_subqueries(plan: Node) -> frozenset[int]:
+    """The uncorrelated subqueries whose values the index is searched for, numbered from 1."""
+    numbers: set[int] = set()
+    for condition in index_conditions(plan):
+        bare = _QUOTED.sub("", condition)
+        numbers |= {int(number) + 1 for number in _OLD.findall(bare)}
+        numbers |= {int(number) for number in _NEW.findall(bare)}
+    return frozenset(numbers)
+
+
+def render_plan(plan: Node, depth: int = 0) -> Iterator[str]:
+    """A line for each node: what it is, of what, and its conditions."""
+    words = [plan["Node Type"]]
+    if "Index Name" in plan:
+        words.append(f'using "{plan["Index Name"]}"')
+    if "Relation Name" in plan:
+        words.append(f'on "{plan["Relation Name"]}"')
+    shown = [
+        f"{word}: {', '.join(plan[word]) if isinstance(plan[word], list) else plan[word]}"
+        for word in _CONDITIONS
+        if word in plan and not (word == "Recheck Cond" and "Filter" in plan)
+    ]
+    yield "  " * depth + " ".join(words) + (f" ({'; '.join(shown)})" if shown else "")
+    for below in plan.get("Plans", ()):
+        yield from render_plan(below, depth + 1)
