@@ -14,8 +14,12 @@ from tests.servers import BINDIR_VARIABLE, Database, Server, find_bindir
 MakeRole = Callable[..., str]
 
 # No database of examples in the checkout, and no clock: a test with a server is slow now and then.
-hypothesis.settings.register_profile("index-ops", database=None, deadline=None)
-hypothesis.settings.load_profile("index-ops")
+# The same examples in each run, so that a red one tells of the change; `make test-all` draws others.
+hypothesis.settings.register_profile("random", database=None, deadline=None)
+hypothesis.settings.register_profile(
+    "same", hypothesis.settings.get_profile("random"), derandomize=True
+)
+hypothesis.settings.load_profile("same")
 
 
 def pytest_report_header() -> str:

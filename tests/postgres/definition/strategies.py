@@ -14,6 +14,10 @@ from tests.unit.definition.strategies import NAMES
 # A server forbids schema names that begin with pg_; the rest of NAMES is good for anything.
 SCHEMAS = NAMES.filter(lambda name: not name.startswith("pg_"))
 
+# A column may have any name but that of one each table has (PostgreSQL, "System Columns").
+SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
+COLUMN_NAMES = NAMES.filter(lambda name: name not in SYSTEM_COLUMNS)
+
 # Six columns of each table, by role; `n` stands for a number, `s` for text, `v` for varchar.
 ROLES = {
     "n": "int NOT NULL",
@@ -63,7 +67,7 @@ class Columns:
 
 
 def draw_columns(data: st.DataObject, connection: Connection) -> Columns:
-    names = data.draw(st.lists(NAMES, min_size=len(ROLES), max_size=len(ROLES), unique=True))
+    names = data.draw(st.lists(COLUMN_NAMES, min_size=len(ROLES), max_size=len(ROLES), unique=True))
     rows = connection.execute(
         text("SELECT quote_ident(n) FROM unnest(CAST(:names AS text[])) AS n"), {"names": names}
     )
