@@ -14,7 +14,7 @@ from tests.servers import BINDIR_VARIABLE, Database, Server, find_bindir
 MakeRole = Callable[..., str]
 
 # No database of examples in the checkout, and no clock: a test with a server is slow now and then.
-# The same examples in each run, so that a red one tells of the change; `make test-all` draws others.
+# The same examples in each run, so that a red one tells of the change; `matrix all` draws others.
 hypothesis.settings.register_profile("random", database=None, deadline=None)
 hypothesis.settings.register_profile(
     "same", hypothesis.settings.get_profile("random"), derandomize=True

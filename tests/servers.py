@@ -151,7 +151,9 @@ class Server:
     def create_database(self) -> Database:
         """A fresh, empty database with a name of its own."""
         name = f"test_{uuid4().hex[:12]}"
-        self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        # Copying files takes half the time of logging each page, which is the default since 15.
+        strategy = sql.SQL("STRATEGY FILE_COPY" if self.version >= 15 else "")
+        self.execute(sql.SQL("CREATE DATABASE {} {}").format(sql.Identifier(name), strategy))
         return Database(self, name)
 
     def drop_database(self, name: str) -> None:

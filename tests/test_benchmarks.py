@@ -3,7 +3,11 @@ from __future__ import annotations
 import re
 from argparse import Namespace
 
+import pytest
+
 from benchmarks import autogenerate, many, marked_tests, partitions, plugin, writers
+
+pytestmark = pytest.mark.slow
 
 
 def test_writers_are_measured_during_upgrade_and_downgrade(database, tmp_path, capsys):

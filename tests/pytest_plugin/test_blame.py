@@ -154,6 +154,7 @@ def revision(project: Project, name: str, before: object, sql: str) -> None:
     project.write(f"migrations/versions/{name}.py", source)
 
 
+@pytest.mark.slow
 @pytest_embedded
 def test_blame_in_the_failure(embedded: Project) -> None:
     """On two branches and their merge; once for all that fails, by all the workers."""
@@ -187,6 +188,7 @@ def test_blame_in_the_failure(embedded: Project) -> None:
     assert left_over(timeout=0) == []
 
 
+@pytest.mark.slow
 @pytest_embedded
 def test_blame_of_a_named_database_that_the_history_does_not_lead_to(
     embedded: Project, database: Database

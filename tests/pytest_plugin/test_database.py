@@ -133,6 +133,7 @@ def test_migrate_migrates_the_named_database(project, database):
     project.run(*arguments[:1]).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_migrate_by_all_the_workers_of_xdist(project, database):
     project.migrations(TABLE, "SELECT pg_sleep(0.3)", INDEX)
     project.tests(
@@ -298,12 +299,14 @@ def test_no_database_at_all(project, monkeypatch):
     ])  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest_embedded
 def test_the_embedded_server_is_migrated_and_gone_afterwards(embedded):
     embedded.run_alone().assert_outcomes(passed=1)
     assert left_over(timeout=0) == []
 
 
+@pytest.mark.slow
 @pytest_embedded
 def test_a_failed_migration_leaves_no_server(embedded):
     embedded.migrations("SELECT no_such_function()")
@@ -313,6 +316,7 @@ def test_a_failed_migration_leaves_no_server(embedded):
     assert left_over() == []
 
 
+@pytest.mark.slow
 @pytest_embedded
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_leaves_no_server(embedded, sent):

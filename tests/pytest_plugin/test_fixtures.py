@@ -33,6 +33,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_index_engine_in_each_form(project, jobs, form):
     value, driver = FORMS[form]

@@ -16,6 +16,8 @@ from tests.conftest import MakeRole
 from tests.pytest_plugin.conftest import ENV_PY, Project
 from tests.servers import Database, Server
 
+pytestmark = pytest.mark.slow
+
 # No part of a run's output but the password has "s3c" or "r3t".
 PASSWORDS = {
     "blank": "s3c r3t",

@@ -83,6 +83,7 @@ def test_pip_knows_the_extras(block: Block) -> None:
         run(f"{sys.executable} -m {local} --dry-run --no-deps --no-build-isolation -q", ROOT)
 
 
+@pytest.mark.slow
 def test_following_the_readme(reader: Project) -> None:
     """One project, block after block: files are written, commands run."""
     variables = {"DATABASE_URL": reader.url}
@@ -400,10 +401,12 @@ def fail_on_the_own_server(project: Project, *options: str) -> str:
     return done.stdout.replace(directory.replace("/", "%2F"), "%2Ftmp").replace(directory, "/tmp")
 
 
+@pytest.mark.slow
 def test_the_blame_that_is_shown(project: Project) -> None:
     assert block_of("blame").text in fail_on_the_own_server(project, "--index-assert-blame")
 
 
+@pytest.mark.slow
 def test_the_database_that_is_kept(project: Project) -> None:
     shown = fail_on_the_own_server(project, "--index-assert-keep")
 

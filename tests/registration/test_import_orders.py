@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 OPERATIONS = (
     "create_concurrent_index",
     "create_covering_index",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,7 @@ class Import:
         return f"{self.importer}:{self.line}: {what}"
 
 
+@cache
 def modules(package: str) -> dict[str, Path]:
     """Every module of the package by its dotted name."""
     found = {}

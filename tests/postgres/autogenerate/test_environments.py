@@ -300,6 +300,7 @@ def versions(project: Project) -> list[str]:
     return sorted(texts, key=lambda text: first not in text)
 
 
+@pytest.mark.slow
 def test_two_databases(tmp_path: Path, two_databases: tuple[Database, Database]) -> None:
     for database, table in zip(two_databases, "tu", strict=True):
         execute(database, f"CREATE TABLE {table} (a int, b int)")
@@ -316,6 +317,7 @@ def test_two_databases(tmp_path: Path, two_databases: tuple[Database, Database])
     assert [names(database) for database in two_databases] == [set(), set()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", ["u", "tu"])
 def test_two_databases_separately(
     tmp_path: Path, two_databases: tuple[Database, Database], there: str
@@ -364,6 +366,7 @@ Table("t", target_metadata, Column("a", Integer), mood, index)
 """
 
 
+@pytest.mark.slow
 def test_beside_other_plugins(database: Database, project: Project) -> None:
     """alembic-postgresql-enum and alembic-utils, which compare enums and functions."""
     project.edit_env(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.postgres.build.cuts import CUTS, run_cuts
 from tests.postgres.build.scenes import REPLACES
 from tests.servers import Server
@@ -14,6 +16,7 @@ def test_the_same_command_again_ends_right(server: Server) -> None:
     assert len(outcomes) == 2 * len(CUTS)
 
 
+@pytest.mark.slow
 def test_replacements_end_right_and_no_reader_is_without_an_index(server: Server) -> None:
     outcomes = run_cuts(server, 2, seed=20, scene=REPLACES)
 

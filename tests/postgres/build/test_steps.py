@@ -51,6 +51,7 @@ def test_the_same_command_again_ends_right(it: Course, how: How) -> None:
     assert len(outcomes) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 def test_the_other_operations_end_right(server: Server, scene: Scene) -> None:
     with course(server, scene) as it:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+from io import StringIO
 
 import psycopg
+from alembic import command as commands
 from psycopg import sql
 
 from tests.projects import Project
@@ -18,14 +18,10 @@ DOLLAR = re.compile(r"""(\$\w*\$).*?\1|'(?:[^']|'')*'|"(?:[^"]|"")*"|;|--[^\n]*"
 
 def script(project: Project, command: str, range_: str) -> list[str]:
     """The statements of the script; its comments are left out."""
-    output = subprocess.run(
-        [sys.executable, "-m", "alembic", command, range_, "--sql"],
-        cwd=project.directory,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        check=True,
-    ).stdout
+    config = project.config()
+    config.output_buffer = StringIO()
+    getattr(commands, command)(config, range_, sql=True)
+    output = config.output_buffer.getvalue()
     statements, start = [], 0
     for found in DOLLAR.finditer(output):
         if found[0] == ";":

@@ -31,6 +31,7 @@ def test_an_engine_as_a_url(hooked):
     hooked("").run(DUPLICATES).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value", ["engine", "engine.connect()", "async_engine", "async_engine.connect()"]
 )

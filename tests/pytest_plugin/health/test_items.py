@@ -107,6 +107,7 @@ def test_a_run_of_one_file_is_about_that_file(sick):
     sick.run(".").assert_outcomes(passed=1, failed=1)
 
 
+@pytest.mark.slow
 def test_with_xdist_each_runs_once(sick):
     result = sick.run_alone(CHECKS, "-n2")
 
@@ -114,6 +115,7 @@ def test_with_xdist_each_runs_once(sick):
     result.stdout.fnmatch_lines(["duplicates: 1 finding"])
 
 
+@pytest.mark.slow
 def test_xdist_and_a_node_id(sick):
     sick.run_alone("index-assert::duplicates", "-n2").assert_outcomes(failed=1)
 
@@ -221,6 +223,7 @@ def test_an_update_takes_out_what_is_stale_and_keeps_the_rest(sick):
     )
 
 
+@pytest.mark.slow
 def test_an_update_by_the_workers_of_xdist(sick):
     sick.run_alone(CHECKS, BASELINE, UPDATE, "-n2").assert_outcomes(passed=7)
 

@@ -179,6 +179,7 @@ CHANGES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", CHANGES)
 def test_each_trace(project, round_trip, what):
     upgrade, downgrade, message = CHANGES[what]
@@ -271,6 +272,7 @@ def test_another_database_the_second_time(project, round_trip):
     }
 
 
+@pytest.mark.slow
 def test_branches_and_a_merge(project, round_trip):
     project.revision("0001", JOBS, 'op.drop_table("jobs")')
     project.revision("a1", 'op.create_index("ia", "jobs", ["name"])', 'op.drop_index("ia")', "0001")
@@ -287,6 +289,7 @@ def test_branches_and_a_merge(project, round_trip):
     }
 
 
+@pytest.mark.slow
 def test_the_item(pytester_project):
     result = pytester_project.run("--index-assert-health=round_trip")
 
