@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from uuid import uuid4
@@ -20,6 +21,11 @@ hypothesis.settings.register_profile(
     "same", hypothesis.settings.get_profile("random"), derandomize=True
 )
 hypothesis.settings.load_profile("same")
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so would all that they
+# start and then interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
