@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from textwrap import indent
 
-from alembic_index_ops import IndexSpec, render_create, render_create_call, render_drop_call
+from alembic_index_ops import IndexSpec, render_create, render_create_call
 from alembic_index_ops.definition import render_drop
 from pytest_index_assert.check import Verdict
 from pytest_index_assert.match import Candidate
@@ -52,12 +52,13 @@ def _steps(verdict: Verdict) -> Iterator[_Step]:
         if requirement.name is None:
             yield _create(verdict, wanted.named(_free_name(wanted, taken)))
             return
-        if wanted.name in taken:
-            yield _Step(
-                render_drop_call(wanted.name, wanted.table, wanted.schema),
-                render_drop(wanted.name, _schema(verdict), concurrently=_plain(verdict)) + ";",
-            )
-        yield _create(verdict, wanted)
+        create = _create(verdict, wanted)
+        if wanted.name not in taken:
+            yield create
+            return
+        drop = render_drop(wanted.name, _schema(verdict), concurrently=_plain(verdict))
+        yield _Step(render_create_call(wanted, door_name="replace_index"), f"{drop};")
+        yield _Step(None, create.sql)
 
 
 def _create(verdict: Verdict, spec: IndexSpec) -> _Step:

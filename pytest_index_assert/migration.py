@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _RUNNER = "pytest_index_assert.migration_process"
 _TAIL_LINES = 30
+_MISSED = re.compile(r"^KeyError: '(?P<name>[A-Z_][A-Z0-9_]*)'\Z", re.MULTILINE)
 _POLL_SECONDS = 0.05
 # One migration of a database at a time, also by the workers of pytest-xdist.
 _ONE_AT_A_TIME = 0x1DE8A55E
@@ -165,10 +167,23 @@ def _run(job: dict[str, Any], options: Options, url: URL | None) -> dict[str, An
     tail = "\n".join(done.stderr.strip().splitlines()[-_TAIL_LINES:])
     where = "" if url is None else f" of {shown(url)}"
     tail = tail if url is None else without_secrets(tail, url)
+    tail += _hint_of_variable(done.stderr, options)
     raise NoDatabaseError(
         f"the migration{where} failed; the end of what it said:\n{tail or '(nothing)'}"
         if job["task"] != "revisions"
         else f"the revisions cannot be read; the end of what Alembic said:\n{tail or '(nothing)'}"
+    )
+
+
+def _hint_of_variable(stderr: str, options: Options) -> str:
+    """What helps an env.py that misses an environment variable, which may be its URL's."""
+    missed = _MISSED.search(stderr.rstrip())
+    if missed is None or options.url_variable or missed["name"] in os.environ:
+        return ""
+    name = missed["name"]
+    return (
+        f"\nIf env.py reads its URL from the environment variable {name}, name that variable in the"
+        f" ini file: index_assert_url_env = {name}"
     )
 
 

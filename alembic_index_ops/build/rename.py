@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from alembic_index_ops.build.failures import GONE, NAME_TAKEN, NO_TABLE
 from alembic_index_ops.build.index_lock import patiently
 from alembic_index_ops.build.refusals import foreign
-from alembic_index_ops.catalog.session import run
+from alembic_index_ops.catalog.session import run, sqlstate
 from alembic_index_ops.catalog.tables import read_holder
 from alembic_index_ops.definition.sql import render_rename
 from alembic_index_ops.errors import IndexNotFoundError, NameTakenError
@@ -24,12 +25,21 @@ def run_rename(task: Task, new_name: str) -> None:
     Where it has the new name already, an earlier run got this far. Raises NameTakenError,
     IndexNotFoundError, or LockTimeoutError when lock_timeout is spent.
     """
+    from sqlalchemy.exc import DBAPIError
+
     index = _find(task, new_name)
     if index is None:
         task.tell(Renamed, new_name=new_name, earlier=True)
         return
     statement = render_rename(task.name, task.table.schema, new_name)
-    patiently(task, index, lambda: run(task.connection, statement))
+    try:
+        patiently(task, index, lambda: run(task.connection, statement))
+    except DBAPIError as error:
+        # Somebody else was faster: what he has left is judged as it is now.
+        if sqlstate(error) not in (NAME_TAKEN, GONE, NO_TABLE) or _find(task, new_name) is not None:
+            raise
+        task.tell(Renamed, new_name=new_name, earlier=True)
+        return
     task.tell(Renamed, new_name=new_name, earlier=False)
 
 

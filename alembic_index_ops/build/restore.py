@@ -8,6 +8,7 @@ from alembic_index_ops.build.provenance import parse_comment
 from alembic_index_ops.build.refusals import nothing_to_replace
 from alembic_index_ops.definition.stored import Former, load_former
 from alembic_index_ops.errors import IndexNotFoundError, ReplaceRefusedError
+from alembic_index_ops.events import NotRestored
 
 if TYPE_CHECKING:
     from alembic_index_ops.build.task import Task
@@ -17,7 +18,8 @@ def read_replaced(task: Task) -> Former:
     """What the running revision replaced.
 
     Where the revision found the index as it is, or an earlier run has restored it already, that
-    is the one it has: then only what that run left has to be dropped. Raises IndexNotFoundError
+    is the one it has: then only what that run left has to be dropped. A comment that knows of
+    neither is told as NotRestored: it may have been overwritten. Raises IndexNotFoundError
     where the index is gone, and ReplaceRefusedError outside of a revision, or for a tag that was
     edited.
     """
@@ -41,4 +43,6 @@ def read_replaced(task: Task) -> Former:
                 f"{label}: its tag of revision {task.revision.id} cannot be read ({error}). Nothing"
                 " was changed; use op.replace_index with the definition to restore."
             ) from error
+    if task.revision.id not in tags.adopted_by:
+        task.tell(NotRestored, revision=task.revision.id)
     return Former(index.spec)

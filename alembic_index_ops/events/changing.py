@@ -23,6 +23,24 @@ class Renamed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NotRestored(Event):
+    """A revision's replacement is to be undone, and the index's comment knows of none."""
+
+    revision: str
+
+    @property
+    def level(self) -> int:
+        return logging.WARNING
+
+    def __str__(self) -> str:
+        return (
+            f'index "{self.index}" on {self.table} stays as it is: its comment does not tell what'
+            f" revision {self.revision} replaced. An earlier run has restored it, or the comment"
+            " was changed; if this is not the definition you want, use op.replace_index"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ReindexStarted(Event):
     """The index is rebuilt beside itself; a valid one serves on meanwhile."""
 

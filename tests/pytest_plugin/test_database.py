@@ -231,6 +231,17 @@ def test_a_migration_that_fails_shows_its_end_and_no_password(project, database,
         assert "s3cr" not in output
 
 
+def test_an_env_py_that_misses_its_variable(project, database):
+    project.migrations(TABLE, env_py="import os\n\nos.environ['APP_DATABASE']\n")
+    project.tests(MARKED)
+    result = project.run(f"--index-assert-url={database.url}", "--index-assert-migrate")
+    result.stdout.fnmatch_lines([
+        "KeyError: 'APP_DATABASE'",
+        "If env.py reads its URL from the environment variable APP_DATABASE, name that variable in"
+        " the ini file: index_assert_url_env = APP_DATABASE",
+    ])  # fmt: skip
+
+
 def test_the_option_comes_before_the_environment_and_that_before_the_ini(
     migrated, database, monkeypatch
 ):

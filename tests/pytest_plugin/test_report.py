@@ -189,8 +189,8 @@ def test_another_definition_under_the_name(jobs):
         'index "ix_jobs_org_id_created_at" of "public"."jobs" has another definition'
     )
     assert lines[-5:] == [
-        '    op.drop_concurrent_index("ix_jobs_org_id_created_at", "jobs")',
-        '    op.create_concurrent_index("ix_jobs_org_id_created_at", "jobs", ["status"])',
+        "  to make it:",
+        '    op.replace_index("ix_jobs_org_id_created_at", "jobs", ["status"])',
         "  or in SQL:",
         '    DROP INDEX CONCURRENTLY "public"."ix_jobs_org_id_created_at";',
         '    CREATE INDEX CONCURRENTLY "ix_jobs_org_id_created_at" ON "public"."jobs" USING "btree"'

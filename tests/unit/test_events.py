@@ -38,6 +38,7 @@ from alembic_index_ops.events import (
     LeftoverDoubted,
     LockAwaited,
     Named,
+    NotRestored,
     ParentCompleted,
     ParentCreated,
     ParentUnfinished,
@@ -203,6 +204,12 @@ WARNINGS: list[tuple[Event, str]] = [
         f'{ON_T}: replacing CREATE UNIQUE INDEX "ix" ON "t" ("a"); a UNIQUE index is replaced:'
         " while old transactions are waited for, an INSERT ... ON CONFLICT may fail with a unique"
         " violation (23505); let it be retried",
+    ),
+    (
+        NotRestored(*IX, revision="b"),
+        f"{ON_T} stays as it is: its comment does not tell what revision b replaced. An earlier run"
+        " has restored it, or the comment was changed; if this is not the definition you want, use"
+        " op.replace_index",
     ),
     (
         ReindexSkipped(*IX, "it serves an exclusion constraint"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from alembic_index_ops import IndexNotFoundError, LockTimeoutError, NameTakenError
-from tests.observe import Seen, built_by, execute, indexes
+from tests.observe import Seen, built_by, execute, indexes, revisions
+from tests.postgres.build.waiting import waiting
 from tests.postgres.migration.test_script import script
 from tests.projects import Project
 from tests.servers import Database
@@ -127,6 +128,44 @@ def test_a_locked_index_is_waited_for_within_lock_timeout(
     assert "\nNothing was changed. Run the migration again when that has ended" in str(locked.value)
     project.upgrade()
     assert indexes(database) == seen("iy")
+
+
+def test_somebody_renames_it_meanwhile(
+    database: Database, project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    project.upgrade("a")
+    caplog.set_level("INFO", "alembic_index_ops")
+
+    with (
+        in_transaction(database, "ALTER INDEX ix RENAME TO iy") as other,
+        waiting(database, project.upgrade) as upgrade,
+    ):
+        other.execute("COMMIT")
+
+    assert upgrade.exception() is None
+    assert indexes(database) == seen("iy")
+    assert 'index "ix" on "public"."t": has the name "iy" already' in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("taking", "taker"),
+    [("CREATE TABLE iy ()", "iy"), ("ALTER INDEX ix RENAME TO iz", None)],
+    ids=["the new name", "the index itself"],
+)
+def test_somebody_takes_it_meanwhile(
+    database: Database, project: Project, taking: str, taker: str | None
+) -> None:
+    project.upgrade("a")
+
+    with (
+        in_transaction(database, taking) as other,
+        waiting(database, project.upgrade) as upgrade,
+    ):
+        other.execute("COMMIT")
+
+    expected = IndexNotFoundError if taker is None else NameTakenError
+    assert type(upgrade.exception()).__mro__[1] is expected
+    assert revisions(database) == {"a"}
 
 
 def test_with_the_rest_of_its_transaction(database: Database, project: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -169,4 +170,33 @@ def test_a_tag_that_was_edited(database: Database, project: Project) -> None:
         'index "ix" on "public"."t": its tag of revision b cannot be read (no stored definition of'
         " an index: "
     )
+    assert indexes(database)["ix"][:2] == (DESC, "valid")
+
+
+def test_a_tag_that_is_gone(
+    database: Database, project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    project.upgrade()
+    execute(database, "COMMENT ON INDEX ix IS 'written by hand'")
+
+    project.downgrade("a")
+
+    assert [record.message for record in caplog.records if record.levelno == logging.WARNING] == [
+        'index "ix" on "public"."t" stays as it is: its comment does not tell what revision b'
+        " replaced. An earlier run has restored it, or the comment was changed; if this is not the"
+        " definition you want, use op.replace_index"
+    ]
+    assert indexes(database)["ix"] == Seen(DESC, "valid", "written by hand")
+
+
+def test_an_index_that_was_found_as_it_is(
+    database: Database, project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    project.upgrade("a")
+    execute(database, "DROP INDEX ix", "CREATE INDEX ix ON t (a DESC, b)")
+    project.upgrade()
+
+    project.downgrade("a")
+
+    assert [record.message for record in caplog.records if record.levelno == logging.WARNING] == []
     assert indexes(database)["ix"][:2] == (DESC, "valid")
