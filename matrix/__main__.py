@@ -9,6 +9,9 @@ from collections.abc import Iterator, Sequence
 from matrix.run import Result, run_cell, run_neighbours, run_registration
 from matrix.support import Support, read_support
 
+# Hypothesis draws the same ones in every other run.
+_OTHER_EXAMPLES = ("--hypothesis-profile=random",)
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run the parts asked for; 1 when one failed, or when one asked for by name did not run.
@@ -37,6 +40,8 @@ def _run(part: str, support: Support, pytest_arguments: Sequence[str]) -> Iterat
             yield run_registration(alembic)
     if part in ("neighbours", "ends", "all"):
         yield run_neighbours(support.neighbours)
+    if part == "all":
+        pytest_arguments = [*_OTHER_EXAMPLES, *pytest_arguments]
     servers_cut: set[str] = set()
     for cell in (*support.ends, *support.between):
         if part in ("all", cell.name) or (part == "ends" and cell in support.ends):
