@@ -55,7 +55,7 @@ class SecondConnection:
 
         with suppress(SQLAlchemyError):
             # A pooler may give the server's session to somebody else.
-            for setting in ("application_name", "statement_timeout"):
+            for setting in ("application_name", "statement_timeout", "idle_session_timeout"):
                 run(self.connection, f"RESET {setting}")
         with suppress(SQLAlchemyError):
             self.connection.close()
@@ -77,7 +77,8 @@ class SecondConnection:
         read(
             self.connection,
             "SELECT set_config('application_name', :name, false),"
-            " set_config('statement_timeout', :timeout, false)",
+            " set_config('statement_timeout', :timeout, false),"
+            " set_config('idle_session_timeout', '0', false)",
             name=name,
             timeout=_READ_TIMEOUT,
         )

@@ -134,7 +134,9 @@ def settings_to_build(task: Task, **more: str) -> Iterator[None]:
 
 def render_settings(task: Task) -> dict[str, str]:
     """The server's settings for a build, by name."""
-    values = {"statement_timeout": "0", **task.settings.of_session}
+    # Between two of our statements, a second connection opens or a lock is waited for.
+    clocks = ("statement_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout")
+    values = {**dict.fromkeys(clocks, "0"), **task.settings.of_session}
     if (task.connection.dialect.server_version_info or (14,)) >= (17,):
         values["transaction_timeout"] = "0"
     return values

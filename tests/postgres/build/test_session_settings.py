@@ -19,7 +19,8 @@ NOTING = """
 CREATE FUNCTION note() RETURNS void LANGUAGE sql AS $$
   INSERT INTO public.seen SELECT current_setting('maintenance_work_mem'),
     current_setting('max_parallel_maintenance_workers'), current_setting('statement_timeout'),
-    current_setting('transaction_timeout', true)
+    current_setting('transaction_timeout', true), current_setting('idle_session_timeout'),
+    current_setting('idle_in_transaction_session_timeout')
   WHERE NOT EXISTS (SELECT FROM public.seen) $$;
 CREATE FUNCTION noting(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
 BEGIN PERFORM public.note(); RETURN $1; END $$
@@ -33,7 +34,11 @@ CONFIGURE = "connection=connection, target_metadata=target_metadata"
 
 @pytest.fixture(autouse=True)
 def noting(database: Database) -> None:
-    execute(database, "CREATE TABLE seen (memory text, workers text, statement text, tx text)")
+    execute(
+        database,
+        "CREATE TABLE seen (memory text, workers text, statement text, tx text,"
+        " idle text, in_tx text)",
+    )
     execute(database, *NOTING.split(";\n"))
 
 
@@ -57,14 +62,17 @@ def test_they_are_in_force_during_the_build(
     execute(database, *before)
     project.revision("a", upgrade)
     # With a longer time than a test has: neither is to be seen.
-    clocks = "SET statement_timeout = '55s'" + (
-        "; SET transaction_timeout = '55s'" if pg_version >= 17 else ""
-    )
+    clocks = [
+        "statement_timeout",
+        "idle_session_timeout",
+        "idle_in_transaction_session_timeout",
+        *(["transaction_timeout"] if pg_version >= 17 else []),
+    ]
 
-    migrate(project, database.engine, before=clocks)
+    migrate(project, database.engine, before="; ".join(f"SET {clock} = '55s'" for clock in clocks))
 
     assert rows(database, "SELECT * FROM seen") == [
-        ("77MB", "1", "0", timeout_of_transactions(pg_version))
+        ("77MB", "1", "0", timeout_of_transactions(pg_version), "0", "0")
     ]
     assert indexes(database)["ix"].state == "valid"
 
