@@ -6,6 +6,9 @@ BIN := .venv/bin
 MARKED ?= not slow
 INSTALLED := .venv/.installed
 
+# The tests start hundreds of processes, each of which would compile the same modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: test test-all demo lint build clean
 
 test: $(INSTALLED)
