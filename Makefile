@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: test test-all demo lint build clean
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "$(MARKED)" $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "$(MARKED)" $(ARGS)
 
 test-all: $(INSTALLED)
 	$(BIN)/python -m matrix all

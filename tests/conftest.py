@@ -37,7 +37,7 @@ def pytest_report_header() -> str:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """The PostgreSQL server of this test process, started by the first test that needs it."""
-    server = Server(find_bindir())
+    server = Server(find_bindir(), in_memory=True)
     try:
         server.start()
         yield server

@@ -9,6 +9,8 @@ import sys
 import time
 
 import pytest
+from alembic import command
+from alembic.config import Config
 
 from tests.pytest_plugin.conftest import (
     ENV_PY,
@@ -70,15 +72,9 @@ def relations(database) -> list[str]:
 
 
 def upgrade(project, database, revision="head") -> None:
-    project.write("upgrade.ini", (project.path / "alembic.ini").read_text())
-    with (project.path / "upgrade.ini").open("a") as ini:
-        ini.write(f"sqlalchemy.url = {database.url}\n")
-    subprocess.run(
-        [sys.executable, "-m", "alembic", "-c", "upgrade.ini", "upgrade", revision],
-        cwd=project.path,
-        check=True,
-        capture_output=True,
-    )
+    config = Config(str(project.path / "alembic.ini"))
+    config.set_main_option("sqlalchemy.url", database.url)
+    command.upgrade(config, revision)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def as_query(url: URL) -> str:
 @pytest.fixture(scope="module")
 def asks_for_password(server: Server) -> Iterator[None]:
     """The server asks the roles of the group `with_password` for theirs; it trusts the others."""
-    hba = server.directory / "data" / "pg_hba.conf"
+    hba = server.data / "pg_hba.conf"
     before = hba.read_text()
     server.execute("CREATE ROLE with_password")
     write(server, hba, f"host all +with_password 127.0.0.1/32 scram-sha-256\n{before}")

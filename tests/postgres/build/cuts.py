@@ -278,7 +278,7 @@ def run_cuts(server: Server, number: int, seed: int, scene: Scene = BUILDS) -> l
 
 def run_share(number: int, seed: int, scene: str) -> list[Outcome]:
     """The same, on a server of its own."""
-    server = Server(find_bindir())
+    server = Server(find_bindir(), in_memory=True)
     try:
         server.start()
         print(f"PostgreSQL {server.version}, seed {seed}", flush=True)

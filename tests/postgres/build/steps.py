@@ -237,7 +237,7 @@ def run_share(
     worker: int,
 ) -> list[Outcome]:
     """One worker's share of the cuts, on a server of its own."""
-    server = Server(find_bindir())
+    server = Server(find_bindir(), in_memory=True)
     outcomes: list[Outcome] = []
     try:
         server.start()

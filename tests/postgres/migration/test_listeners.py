@@ -152,6 +152,7 @@ class Listener:
 '''
 
 
+@pytest.mark.slow
 def test_what_others_write_meanwhile_is_whole(project: Project, writer: psycopg.Connection) -> None:
     (project.directory / "telling.py").write_text(TELLING)
     project.edit_env(
@@ -213,6 +214,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "program"),
     [
@@ -238,6 +240,7 @@ def test_where_nothing_can_be_drawn_the_log_tells_the_progress(
     assert_progress_is_logged(terminal.lines, writer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", [{}, {"FORCE_COLOR": "1", "TERM": "xterm"}])
 def test_without_a_terminal_the_log_tells_the_progress(
     project: Project,

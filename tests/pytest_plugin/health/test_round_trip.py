@@ -57,6 +57,7 @@ def test_revisions_that_undo_themselves(project, round_trip):
     assert round_trip() == ({}, ())
 
 
+@pytest.mark.slow
 def test_concurrent_operations(project, round_trip):
     project.revision("0001", JOBS, 'op.drop_table("jobs")')
     project.revision(
@@ -77,6 +78,7 @@ def test_concurrent_operations(project, round_trip):
     assert messages(found) == {}
 
 
+@pytest.mark.slow
 def test_a_type_that_is_left(project, round_trip):
     project.revision(
         "0001",
@@ -207,6 +209,7 @@ def test_of_a_table_that_is_left_its_parts_are_not_told(project, round_trip):
     assert messages(round_trip()[0]) == {"0001 trace": ["  table public.t is left"]}
 
 
+@pytest.mark.slow
 def test_a_downgrade_that_is_irreversible_is_told_apart(project, round_trip):
     project.revision("0001", JOBS, 'op.drop_table("jobs")')
     project.revision("0002", 'op.drop_column("jobs", "name")', 'raise NotImplementedError("gone")')
