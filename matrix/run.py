@@ -17,7 +17,7 @@ from matrix.support import Cell, Support, render_requirement
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"
-PARALLEL = ("-n", "3", "--dist", "worksteal")
+PARALLEL = ("-n", "4", "--dist", "worksteal")
 
 
 class Broken(Exception):

@@ -20,7 +20,7 @@ from alembic_index_ops.catalog.indexes import ObservedIndex
 from alembic_index_ops.catalog.tables import Holder, Table
 from alembic_index_ops.definition.compare import Difference
 from alembic_index_ops.definition.spec import IndexSpec
-from alembic_index_ops.definition.stored import Former, dump_former
+from alembic_index_ops.definition.stored import Former, dump_former, load_former
 from alembic_index_ops.errors import (
     CannotJudgeError,
     DefinitionDiffersError,
@@ -174,12 +174,24 @@ def tags_of_new(
     if corpse is not None and corpse.usable:
         if revision.upgrade:
             overwritten = None if before.comment == theirs else theirs or ""
-            former = Former(corpse.spec, overwritten, lost)
-            return before.replace_by(revision.id, dump_former(former))
+            return _remember(before, revision, Former(corpse.spec, overwritten, lost))
         return before.restore(revision.id)
     if before.built_by == revision.id or not (before.built_by or before.adopted_by):
         return replace(before, built_by=revision.id)
     return before.adopt(revision.id) if revision.upgrade else before
+
+
+def _remember(tags: Provenance, revision: Revision, former: Former) -> Provenance:
+    """The tags with what the index was before the revision, maybe for the second time, replaced it:
+    the first definition and the first comment that it overwrote."""
+    stored = tags.before(revision.id)
+    if stored is not None:
+        try:
+            first = load_former(stored)
+        except ValueError:  # it was edited, of which restoring tells
+            return tags
+        former = first if first.comment is not None else replace(first, comment=former.comment)
+    return tags.replace_by(revision.id, dump_former(former))
 
 
 def _current(name: str, state: State) -> ObservedIndex | None:

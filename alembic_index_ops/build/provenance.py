@@ -51,10 +51,9 @@ class Provenance:
         return replace(self, adopted_by=(*self.adopted_by, revision))
 
     def replace_by(self, revision: str, before: str) -> Provenance:
-        """The same with `replaced by revision`, and the definition before; the first one stays."""
-        if self.before(revision) is not None:
-            return self
-        return replace(self, replaced=(*self.replaced, Replaced(revision, before)))
+        """The same with `replaced by revision`, and the definition before, once."""
+        others = self.restore(revision).replaced
+        return replace(self, replaced=(*others, Replaced(revision, before)))
 
     def before(self, revision: str) -> str | None:
         """The definition that the index had before `revision` replaced it; None if it did not."""

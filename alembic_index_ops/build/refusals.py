@@ -165,9 +165,11 @@ def refuse_dropping(index: ObservedIndex, table: Table) -> None:
     """Raise DropRefusedError for an index that something else stands on."""
     label = f'index "{index.name}" on {table}'
     if index.constraint_type is not None:
+        ours = index.constraint_type == "u" and not table.partitioned
+        operation = "drop_unique_constraint_concurrently" if ours else "drop_constraint"
         raise DropRefusedError(
             f'{label} serves constraint "{index.constraint_name}". Nothing was changed; use'
-            f' op.drop_constraint("{index.constraint_name}", "{table.name}",'
+            f' op.{operation}("{index.constraint_name}", "{table.name}",'
             f' schema="{table.schema}").'
         )
     if index.replica_identity:

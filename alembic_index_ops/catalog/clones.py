@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -17,17 +16,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 2.0  # seconds for a locked table, as refusal.LOCK_TIMEOUT says
 _CROWD_PATIENCE = 0.01  # where locks on other tables are held meanwhile
-
-# A row type counts only where a column or a function has it: tenants have tables of the same names.
-_TYPES = """
-SELECT t.typname FROM pg_catalog.pg_type t
-LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid AND c.relkind <> 'c'
-WHERE t.typname = ANY (ARRAY(SELECT json_array_elements_text(CAST(:names AS json))))
-  AND (c.oid IS NULL OR EXISTS (
-    SELECT FROM pg_catalog.pg_depend d
-    WHERE d.refclassid = 'pg_catalog.pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
-      AND d.classid <> 'pg_catalog.pg_type'::regclass))
-"""
 
 Answer = TypeVar("Answer")
 Look = Callable[["Connection", Mapping[str, Made]], Mapping[str, Answer]]
@@ -47,7 +35,7 @@ def try_all(
     answers: dict[str, Answer | Refusal] = {}
     values = dict(settings or {})
     if len({trial.table.oid for trial in trials}) > 1:
-        for portion in crowds(trials, _read_names_of_types(connection, trials)):
+        for portion in crowds(trials):
             answers |= _try(connection, portion, look, values, _CROWD_PATIENCE)
     give_up = time.monotonic() + _PATIENCE
     for portion in alone(trial for trial in trials if _is_open(answers.get(trial.index.name))):
@@ -60,12 +48,6 @@ def try_all(
 def _is_open(answer: object) -> bool:
     """Whether there is no answer yet, or one that another try may change."""
     return answer is None or (isinstance(answer, Refusal) and answer.passing)
-
-
-def _read_names_of_types(connection: Connection, trials: Sequence[Trial]) -> frozenset[str]:
-    """The tables' names that types have too: a clone hides these from all that is tried with it."""
-    names = json.dumps(sorted({trial.table.name for trial in trials}), ensure_ascii=False)
-    return frozenset(str(row[0]) for row in read(connection, _TYPES, names=names))
 
 
 def _try(

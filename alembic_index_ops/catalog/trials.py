@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -51,11 +51,8 @@ class Made:
     plan: Any
 
 
-def crowds(trials: Sequence[Trial], lonely: Set[str]) -> Iterator[list[Trial]]:
-    """Portions of several tables, without those of a lonely name.
-
-    In none are two tables of one name, which cannot have clones at once.
-    """
+def crowds(trials: Sequence[Trial]) -> Iterator[list[Trial]]:
+    """Portions of several tables; in none are two of one name, which cannot have clones at once."""
     ranks: dict[str, dict[int, int]] = {}
     for trial in trials:
         others = ranks.setdefault(trial.table.name, {})
@@ -64,8 +61,7 @@ def crowds(trials: Sequence[Trial], lonely: Set[str]) -> Iterator[list[Trial]]:
     def rank(trial: Trial) -> int:
         return ranks[trial.table.name][trial.table.oid]
 
-    willing = [trial for trial in trials if trial.table.name not in lonely]
-    for _, group in groupby(sorted(willing, key=rank), key=rank):
+    for _, group in groupby(sorted(trials, key=rank), key=rank):
         yield from _portions(group)
 
 

@@ -76,6 +76,27 @@ def test_a_comment_of_the_new_one_gives_way_to_the_old_ones(
     assert indexes(database) == before
 
 
+def test_a_comment_of_the_second_replacement_gives_way_to_the_first_ones(
+    database: Database, project: Project
+) -> None:
+    project.revision(
+        "b",
+        'op.replace_index("ix", "t", ["a DESC"])\n'
+        'op.replace_index("ix", "t", ["b"], comment="for the search")',
+        'op.restore_index("ix", "t")',
+        down="a",
+    )
+    execute(database, "CREATE INDEX ix ON t (a)", "COMMENT ON INDEX ix IS 'for the list'")
+    project.upgrade("a")
+    before = indexes(database)
+
+    project.upgrade()
+    assert str(indexes(database)["ix"].comment).startswith("for the search\nalembic_index_ops: ")
+
+    project.downgrade("a")
+    assert indexes(database) == before
+
+
 def test_a_comment_that_another_revision_gave_stays(database: Database, project: Project) -> None:
     project.revision("c", 'op.replace_index("ix", "t", ["b"])', 'op.restore_index("ix", "t")')
     project.upgrade()

@@ -225,7 +225,7 @@ def test_an_invalid_index_is_dropped(database: Database, project: Project) -> No
         (
             "ALTER TABLE jobs ADD CONSTRAINT ix UNIQUE (created)",
             'index "ix" on "public"."jobs" serves constraint "ix". Nothing was changed; use'
-            ' op.drop_constraint("ix", "jobs", schema="public").',
+            ' op.drop_unique_constraint_concurrently("ix", "jobs", schema="public").',
         ),
         (
             "ALTER TABLE jobs ADD CONSTRAINT ix PRIMARY KEY (created)",

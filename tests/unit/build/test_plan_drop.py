@@ -68,7 +68,7 @@ def test_leftovers_of_a_cut_build_are_dropped_with_it() -> None:
         (
             {"constraint_type": "u", "constraint_name": "uq_org"},
             'serves constraint "uq_org". Nothing was changed; use'
-            ' op.drop_constraint("uq_org", "jobs", schema="public").',
+            ' op.drop_unique_constraint_concurrently("uq_org", "jobs", schema="public").',
         ),
         (
             {"replica_identity": True},

@@ -23,12 +23,7 @@ def names(portions: Iterable[list[Trial]]) -> list[list[str]]:
 
 def test_tables_of_one_name_are_kept_apart():
     asked = [*trials(1, "t", 2), *trials(2, "u"), *trials(3, "t"), *trials(4, "v"), *trials(5, "t")]
-    assert names(crowds(asked, set())) == [["1_0", "1_1", "2_0", "4_0"], ["3_0"], ["5_0"]]
-
-
-def test_lonely_names_are_left_out():
-    asked = [*trials(1, "t"), *trials(2, "mood"), *trials(3, "u")]
-    assert names(crowds(asked, {"mood"})) == [["1_0", "3_0"]]
+    assert names(crowds(asked)) == [["1_0", "1_1", "2_0", "4_0"], ["3_0"], ["5_0"]]
 
 
 def test_a_table_alone_shares_with_none():
@@ -38,7 +33,7 @@ def test_a_table_alone_shares_with_none():
 
 def test_a_portion_counts_each_table_and_each_index():
     asked = [trial for oid in range(45) for trial in trials(oid, f"t{oid}", 2)]
-    assert [len(portion) for portion in crowds(asked, set())] == [40, 40, 10]
+    assert [len(portion) for portion in crowds(asked)] == [40, 40, 10]
 
 
 def test_a_table_of_many_indexes_has_several_portions():
@@ -47,4 +42,4 @@ def test_a_table_of_many_indexes_has_several_portions():
 
 
 def test_nothing_has_no_portions():
-    assert (list(crowds([], set())), list(alone([]))) == ([], [])
+    assert (list(crowds([])), list(alone([]))) == ([], [])
