@@ -16,7 +16,7 @@ from alembic_index_ops.migration.constraint_ops import (
     CreateUniqueConstraintConcurrentlyOp,
     DropUniqueConstraintConcurrentlyOp,
 )
-from alembic_index_ops.migration.failure import told_by_alembic
+from alembic_index_ops.migration.failure import told_by_alembic, told_by_us
 from alembic_index_ops.migration.many_ops import CreateIndexesOp, DropIndexesOp
 from alembic_index_ops.migration.ops import CreateConcurrentIndexOp, DropConcurrentIndexOp
 from alembic_index_ops.migration.replace_ops import RestoreIndexOp
@@ -100,8 +100,9 @@ def _implement(operation_class: type, name: str, online: Run, offline: Run, on_s
     def run(operations: Operations, operation: Any) -> None:
         context = operations.migration_context
         enable_log()
-        with told_by_alembic():
-            _check_dialect(context, read_name(operation))
+        name = read_name(operation)
+        with told_by_alembic(), told_by_us(name):
+            _check_dialect(context, name)
             if context.dialect.name == "sqlite":
                 on_sqlite(context, operation)
             elif context.as_sql:
