@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from alembic_index_ops.events.event import Event
+from alembic_index_ops.events.event import Event, Warned
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,10 @@ class BuiltAtOnce(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupted(Event):
+class Interrupted(Warned):
     """The client was interrupted (Ctrl-C) while the server built."""
 
     aside: str
-
-    @property
-    def level(self) -> int:
-        return logging.WARNING
 
     def __str__(self) -> str:
         return (
@@ -87,14 +83,10 @@ class Adopted(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Corpse(Event):
+class Corpse(Warned):
     """An INVALID index holds the name; it will be replaced."""
 
     state: str
-
-    @property
-    def level(self) -> int:
-        return logging.WARNING
 
     def __str__(self) -> str:
         return (

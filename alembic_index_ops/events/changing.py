@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
-from alembic_index_ops.events.event import Event
+from alembic_index_ops.events.event import Event, Warned
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +22,10 @@ class Renamed(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class NotRestored(Event):
+class NotRestored(Warned):
     """A revision's replacement is to be undone, and the index's comment knows of none."""
 
     revision: str
-
-    @property
-    def level(self) -> int:
-        return logging.WARNING
 
     def __str__(self) -> str:
         return (
@@ -66,14 +61,10 @@ class Reindexed(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ReindexSkipped(Event):
+class ReindexSkipped(Warned):
     """PostgreSQL cannot rebuild this one concurrently."""
 
     reason: str
-
-    @property
-    def level(self) -> int:
-        return logging.WARNING
 
     def __str__(self) -> str:
         return f'index "{self.index}" on {self.table}: not reindexed, {self.reason}'

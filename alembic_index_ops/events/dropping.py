@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
-from alembic_index_ops.events.event import Event
+from alembic_index_ops.events.event import Event, Warned
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +19,10 @@ class DropStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class DropInterrupted(Event):
+class DropInterrupted(Warned):
     """The client was interrupted (Ctrl-C) while the server dropped."""
 
     explanation: str
-
-    @property
-    def level(self) -> int:
-        return logging.WARNING
 
     def __str__(self) -> str:
         return self.explanation
@@ -52,14 +47,10 @@ class Kept(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Absent(Event):
+class Absent(Warned):
     """There was nothing to drop."""
 
     nearest: tuple[str, ...]
-
-    @property
-    def level(self) -> int:
-        return logging.WARNING
 
     def __str__(self) -> str:
         names = ", ".join(f'"{name}"' for name in self.nearest) or "none"
@@ -82,15 +73,11 @@ class DebrisDropped(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class DebrisLeft(Event):
+class DebrisLeft(Warned):
     """An INVALID leftover could not be dropped in its budget."""
 
     name: str
     reason: str
-
-    @property
-    def level(self) -> int:
-        return logging.WARNING
 
     def __str__(self) -> str:
         return (
@@ -101,15 +88,11 @@ class DebrisLeft(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class TreeLeft(Event):
+class TreeLeft(Warned):
     """A partitioned index that nobody needs any more could not be dropped in its budget."""
 
     name: str
     reason: str
-
-    @property
-    def level(self) -> int:
-        return logging.WARNING
 
     def __str__(self) -> str:
         return (
@@ -119,15 +102,11 @@ class TreeLeft(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class LeftoverDoubted(Event):
+class LeftoverDoubted(Warned):
     """An index has the form of a leftover, and nothing proves that it is ours: left alone."""
 
     name: str
     state: str
-
-    @property
-    def level(self) -> int:
-        return logging.WARNING
 
     def __str__(self) -> str:
         return (

@@ -20,4 +20,13 @@ class Event:
         return logging.INFO
 
 
+@dataclass(frozen=True, slots=True)
+class Warned(Event):
+    """Something that somebody should look at: it is logged as a WARNING."""
+
+    @property
+    def level(self) -> int:
+        return logging.WARNING
+
+
 Report = Callable[[Event], None]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 from alembic_index_ops.durations import render_duration
-from alembic_index_ops.events.event import Event
+from alembic_index_ops.events.event import Event, Warned
 
 _QUERY_CHARACTERS = 60
 
@@ -138,14 +137,10 @@ class Retried(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Unwatched(Event):
+class Unwatched(Warned):
     """There is no second connection: no progress, and a plainer budget for old transactions."""
 
     reason: str
-
-    @property
-    def level(self) -> int:
-        return logging.WARNING
 
     def __str__(self) -> str:
         return (
@@ -168,15 +163,11 @@ class TableUsers(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class DrainExceeded(Event):
+class DrainExceeded(Warned):
     """A drop of a valid index has waited longer than drain_timeout; it is not cut."""
 
     seconds: float
     waiting_for: tuple[Blocker, ...]
-
-    @property
-    def level(self) -> int:
-        return logging.WARNING
 
     def __str__(self) -> str:
         return (
@@ -203,30 +194,22 @@ class DeployAwaited(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class FewerWorkers(Event):
+class FewerWorkers(Warned):
     """Not as many connections were to be had as workers were asked for."""
 
     asked: int
     got: int
     reason: str
 
-    @property
-    def level(self) -> int:
-        return logging.WARNING
-
     def __str__(self) -> str:
         return f"{self.asked} workers were asked for, {self.got} at work: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
-class Failed(Event):
+class Failed(Warned):
     """One of several at once failed; those that run are let end, and then its error is raised."""
 
     reason: str
-
-    @property
-    def level(self) -> int:
-        return logging.WARNING
 
     def __str__(self) -> str:
         return (
