@@ -98,13 +98,18 @@ class ReindexConcurrentlyOp(MigrateOperation):
 
     @classmethod
     def reindex_concurrently(
-        cls, operations: Operations, index_name: str | None = None, **options: Any
+        cls,
+        operations: Operations,
+        index_name: str | None = None,
+        *,
+        table_name: str | None = None,
+        schema: str | None = None,
+        **options: Any,
     ) -> None:
         """Rebuild indexes in place; INVALID ones become valid."""
         with told_by_alembic():
-            table_name = options.pop("table_name", None)
-            schema = options.pop("schema", None)
-            settings = take_settings(f'reindex_concurrently("{index_name}")', options, _REINDEX)
+            what = index_name or table_name or schema or ""
+            settings = take_settings(f'reindex_concurrently("{what}")', options, _REINDEX)
             operations.invoke(
                 cls(index_name, table_name=table_name, schema=schema, settings=settings)
             )
