@@ -65,7 +65,7 @@ class Assertions:
         statement: Any,
         params: Any = None,
         *,
-        index: str | Sequence[str] | None = None,
+        index: Any = None,
         index_only: bool = False,
         no_sort: bool = False,
         mode: Any = "both",

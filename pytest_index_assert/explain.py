@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_index_assert.connection import open_engine, reading
 from pytest_index_assert.errors import RequirementError
-from pytest_index_assert.plans import Node
+from pytest_index_assert.plans import Node, with_schemas
 from pytest_index_assert.statement import Statement
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Explainer:
     def plan(self, kind: Kind, settings: Mapping[str, str]) -> Node:
         """The plan under these settings: "generic" knows no value, "custom" all of them.
 
+        Beside what EXPLAIN tells, what is read has its schema, as otherwise with VERBOSE only.
         Raises RequirementError where the values are missing, or are none for the server.
         """
         import psycopg
@@ -62,14 +63,15 @@ class Explainer:
         values = self._literals(kind)
         call = f"{_NAME}({', '.join(values)})" if values else _NAME
         try:
-            row = _run(self._connection, f"EXPLAIN (FORMAT JSON, COSTS OFF) EXECUTE {call}")
+            plan, verbose = (
+                _run(self._connection, f"EXPLAIN (FORMAT JSON, COSTS OFF{more}) EXECUTE {call}")
+                for more in ("", ", VERBOSE")
+            )
         except psycopg.DataError as error:
             raise RequirementError(
                 f"assert_query_uses: a value does not fit: {error.diag.message_primary}"
             ) from None
-        assert row is not None
-        plan: Node = row[0][0]["Plan"]
-        return plan
+        return with_schemas(plan[0][0]["Plan"], verbose[0][0]["Plan"])
 
     def _literals(self, kind: Kind) -> list[str]:
         import psycopg

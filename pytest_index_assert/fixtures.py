@@ -108,13 +108,14 @@ class AssertQueryUses(Protocol):
         statement: Executable | str,
         params: Mapping[str, Any] | Sequence[Any] | None = None,
         *,
-        index: str | Sequence[str] | None = None,
+        index: str | Index | IndexSpec | Sequence[str | Index | IndexSpec] | None = None,
         index_only: bool = False,
         no_sort: bool = False,
         mode: Mode = "both",
     ) -> None:
         """Fails the test unless the statement's plans use the index (one of them, of several).
 
+        An index is given by its name, "schema.name", or as a model has it.
         The statement is planned on the migrated database as the application's driver prepares it,
         and never executed: `"generic"` is the plan that knows no parameter, `"custom"` the one
         with the values of `params` or of the statement itself, `"both"` asks for both. Reading

@@ -22,6 +22,15 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(below)
 
 
+def with_schemas(plan: Node, verbose: Node, schema: str | None = None) -> Node:
+    """The plan with the "Schema" that its VERBOSE form tells of each scan; of a bitmap's, the
+    schema of the table above."""
+    schema = verbose.get("Schema", schema)
+    below = zip(plan.get("Plans", ()), verbose.get("Plans", ()), strict=True)
+    plans = [with_schemas(*pair, schema) for pair in below]
+    return {**plan, "Schema": schema, **({"Plans": plans} if plans else {})}
+
+
 def main_nodes(node: Node) -> Iterator[Node]:
     """The node and all below it, without those of subqueries."""
     yield node

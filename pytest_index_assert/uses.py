@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_index_assert.errors import RequirementError
 from pytest_index_assert.explain import Explainer, Kind, explaining
 from pytest_index_assert.plans import Node, has_sort, render_plan, walk
 from pytest_index_assert.statement import Statement
+from pytest_index_assert.used_indexes import Place, UsedIndex, find_used, name_of, read_used
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine
 
 Mode = Literal["generic", "custom", "both"]
 _MODES: Mapping[str, tuple[Kind, ...]] = {
@@ -26,23 +26,13 @@ _MODES: Mapping[str, tuple[Kind, ...]] = {
 _SETTINGS = {"enable_seqscan": "off", "max_parallel_workers_per_gather": "0"}
 _NO_BITMAPS = {"enable_bitmapscan": "off"}
 _NO_SORTS = {"enable_sort": "off", "enable_incremental_sort": "off"}
+_ALL_PARTITIONS = {"enable_partition_pruning": "off", "constraint_exclusion": "off"}
 _NO_INDEXES = {
     "enable_seqscan": "on",
     "enable_indexscan": "off",
     "enable_indexonlyscan": "off",
     **_NO_BITMAPS,
 }
-
-_INDEXES = """
-SELECT c.relname, pg_get_expr(i.indpred, i.indrelid), i.indisvalid AND i.indisready,
-  ARRAY(SELECT p.relname FROM pg_catalog.pg_class p WHERE p.oid = c.oid OR p.oid IN (
-    SELECT relid FROM pg_partition_tree(c.oid))),
-  ARRAY(SELECT t.relname FROM pg_catalog.pg_class t WHERE t.oid = i.indrelid OR t.oid IN (
-    SELECT relid FROM pg_partition_tree(i.indrelid)))
-FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT starts_with(n.nspname, 'pg_') AND n.nspname <> 'information_schema'
-"""
 
 _TRAP = """\
   With its values the statement is planned as required. The generic plan of a prepared statement
@@ -71,17 +61,6 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Index:
-    """An index by name: its predicate, and the names that it and its table have in plans."""
-
-    name: str
-    predicate: str | None
-    usable: bool
-    parts: frozenset[str]
-    tables: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class _Plan:
     """A plan, and what is missing in it."""
 
@@ -92,9 +71,8 @@ class _Plan:
 
 def parse_usage(index: Any, index_only: Any, no_sort: Any, mode: Any) -> Usage:
     """Raises RequirementError where nothing is asked, or what cannot be."""
-    names = (index,) if isinstance(index, str) else tuple(index or ())
-    if not all(isinstance(name, str) and name for name in names):
-        raise RequirementError(f"assert_query_uses: index= is a name, or a list, not {index!r}")
+    items = index if isinstance(index, (list, tuple)) else [] if index is None else [index]
+    names = tuple(map(name_of, items))
     if mode not in _MODES:
         raise RequirementError(
             f'assert_query_uses: mode is "generic", "custom" or "both", not {mode!r}'
@@ -113,11 +91,12 @@ def judge_usage(engine: Engine, statement: Statement, usage: Usage) -> str:
     Raises RequirementError for a statement that the server does not plan.
     """
     with explaining(engine, statement) as (explainer, connection):
-        known = _read_indexes(connection)
-        absent = [line for name in usage.indexes for line in _absence(name, known)]
+        known = read_used(connection)
+        found = [find_used(name, known) for name in usage.indexes]
+        absent = [line for _, lines in found for line in lines]
         if absent:
             return "\n".join([f"{usage.label}: {absent[0]}", *absent[1:]])
-        indexes = [known[name] for name in usage.indexes]
+        indexes = [index for index, _ in found if index is not None]
         kinds = _MODES[usage.mode]
         if not explainer.arguments:
             kinds = ("custom",)
@@ -128,16 +107,16 @@ def judge_usage(engine: Engine, statement: Statement, usage: Usage) -> str:
         return "\n".join(_render(usage, statement, plans, indexes)) if failed else ""
 
 
-def _look(explainer: Explainer, kind: Kind, indexes: Sequence[_Index], usage: Usage) -> _Plan:
+def _look(explainer: Explainer, kind: Kind, indexes: Sequence[UsedIndex], usage: Usage) -> _Plan:
     settings = dict(_SETTINGS)
     settings |= _NO_BITMAPS if usage.index_only or usage.no_sort else {}
     settings |= _NO_SORTS if usage.no_sort else {}
-    plan = explainer.plan(kind, settings)
+    plan = _plan(explainer, kind, settings)
     faults = list(_faults(plan, indexes, usage))
     walks = [] if faults else list(_walks(plan, indexes))
     # A walk through the whole index is of use where it gives the order, or knows its few rows.
     if walks and not usage.index_only and not has_sort(plan):
-        sorted_plan = explainer.plan(kind, {**_SETTINGS, **_NO_INDEXES})
+        sorted_plan = _plan(explainer, kind, {**_SETTINGS, **_NO_INDEXES})
         if not any("Sort" in node["Node Type"] for node in walk(sorted_plan)):
             faults += [f'it walks through all of "{name}"' for name in walks]
     elif walks and not usage.index_only:
@@ -145,23 +124,40 @@ def _look(explainer: Explainer, kind: Kind, indexes: Sequence[_Index], usage: Us
     return _Plan(kind, plan, tuple(faults))
 
 
-def _faults(plan: Node, indexes: Sequence[_Index], usage: Usage) -> Iterator[str]:
+def _plan(explainer: Explainer, kind: Kind, settings: Mapping[str, str]) -> Node:
+    """The plan, of partitions that are read: those that the values asked for are not in, or that
+    are left out when the statement starts, would not be seen."""
+    plan = explainer.plan(kind, settings)
+    left_out = kind == "generic" and any(node.get("Subplans Removed") for node in walk(plan))
+    if left_out or not any(map(_is_scan, walk(plan))):
+        plan = explainer.plan(kind, {**settings, **_ALL_PARTITIONS})
+    return plan
+
+
+def _is_scan(node: Node) -> bool:
+    return "Relation Name" in node or "Index Name" in node
+
+
+def _faults(plan: Node, indexes: Sequence[UsedIndex], usage: Usage) -> Iterator[str]:
     scans = [node for node in walk(plan) if "Index Name" in node]
+    if not any(map(_is_scan, walk(plan))):
+        yield "it reads no table: its conditions are never met"
+        return
     if not _uses_any(plan, indexes):
         others = sorted({f'"{node["Index Name"]}"' for node in scans})
         instead = f"it uses {', '.join(others)}" if others else "it reads the table as a whole"
-        yield f"it does not use {' or '.join(map(_shown, indexes))}; {instead}"
+        yield f"it does not use {' or '.join(map(str, indexes))}; {instead}"
     if not indexes and any(node["Node Type"] == "Seq Scan" for node in walk(plan)):
         yield "it reads a table as a whole"
     ours = frozenset().union(*(index.parts for index in indexes))
-    asked = [node for node in scans if not ours or node["Index Name"] in ours]
+    asked = [node for node in scans if not ours or _place(node, "Index Name") in ours]
     if usage.index_only and any(node["Node Type"] != "Index Only Scan" for node in asked):
         yield "it reads the table beside the index"
     if usage.no_sort and any("Sort" in node["Node Type"] for node in walk(plan)):
         yield "it sorts"
 
 
-def _uses_any(plan: Node, indexes: Sequence[_Index]) -> bool:
+def _uses_any(plan: Node, indexes: Sequence[UsedIndex]) -> bool:
     """Whether the plan uses one of them, on every partition that it reads."""
     if not indexes:
         return True
@@ -169,9 +165,9 @@ def _uses_any(plan: Node, indexes: Sequence[_Index]) -> bool:
     tables = frozenset().union(*(index.tables for index in indexes if len(index.tables) > 1))
     used = False
     for node in walk(plan):
-        if node.get("Index Name") in ours:
+        if _place(node, "Index Name") in ours:
             used = True
-        elif node.get("Relation Name") in tables and node["Node Type"] in (
+        elif _place(node, "Relation Name") in tables and node["Node Type"] in (
             "Seq Scan",
             "Index Scan",
             "Index Only Scan",
@@ -180,21 +176,21 @@ def _uses_any(plan: Node, indexes: Sequence[_Index]) -> bool:
     return used
 
 
-def _walks(plan: Node, indexes: Sequence[_Index]) -> Iterator[str]:
+def _walks(plan: Node, indexes: Sequence[UsedIndex]) -> Iterator[str]:
     """The indexes of all rows that are read from end to end."""
-    total = {part: index.name for index in indexes for part in index.parts if not index.predicate}
-    nodes = [node for node in walk(plan) if node.get("Index Name") in total]
-    if not any("Index Cond" in node for node in nodes):
-        yield from dict.fromkeys(total[node["Index Name"]] for node in nodes)
+    total = {part: index for index in indexes for part in index.parts if not index.predicate}
+    nodes = [node for node in walk(plan) if _place(node, "Index Name") in total]
+    scans = [(total[_place(node, "Index Name")], node) for node in nodes]
+    if not any(index.is_searched(node) for index, node in scans):
+        yield from dict.fromkeys(index.name for index, _ in scans)
 
 
-def _shown(index: _Index) -> str:
-    where = f" (of the rows WHERE {index.predicate})" if index.predicate else ""
-    return f'"{index.name}"{where}'
+def _place(node: Node, word: str) -> Place:
+    return (node.get("Schema") or "", node.get(word) or "")
 
 
 def _render(
-    usage: Usage, statement: Statement, plans: Sequence[_Plan], indexes: Sequence[_Index]
+    usage: Usage, statement: Statement, plans: Sequence[_Plan], indexes: Sequence[UsedIndex]
 ) -> Iterator[str]:
     worst = next(plan for plan in plans if plan.faults)
     which = f"the {worst.kind} plan" if len(plans) > 1 or usage.mode != "both" else "the plan"
@@ -206,32 +202,4 @@ def _render(
         yield from (f"    {line}" for line in render_plan(plan.plan))
     by_kind = {plan.kind: bool(plan.faults) for plan in plans}
     if by_kind == {"generic": True, "custom": False}:
-        yield (
-            "  With its values the statement is planned as required. The generic plan of a prepared"
-            " statement does not know"
-        )
-        yield (
-            "  them, and a partial index or a pattern needs to. Write the value into the statement:"
-        )
-        yield '    sqlalchemy.literal("value", literal_execute=True)'
-        yield ('  or, where the driver sends no prepared statements, ask for mode="custom".')
-
-
-def _absence(name: str, known: Mapping[str, _Index]) -> Iterator[str]:
-    index = known.get(name)
-    if index is None:
-        near = get_close_matches(name, known, 3)
-        hint = f"; there is {', '.join(near)}" if near else ""
-        yield f'there is no index "{name}"{hint}'
-    elif not index.usable:
-        yield f'index "{name}" is INVALID: no plan uses it'
-        quoted = name.replace('"', '""')
-        yield f'  to make it valid: REINDEX INDEX CONCURRENTLY "{quoted}";'
-
-
-def _read_indexes(connection: Connection) -> dict[str, _Index]:
-    rows = connection.exec_driver_sql(_INDEXES).all()
-    return {
-        str(name): _Index(str(name), predicate, bool(usable), frozenset(parts), frozenset(tables))
-        for name, predicate, usable, parts, tables in rows
-    }
+        yield _TRAP

@@ -72,6 +72,8 @@ PASSING = {
     ' mode="generic"',
     "bindparam": 'sa.select(Job).where(Job.org_id == sa.bindparam("o")), {"o": 7}, index="ix_org"',
     "in": 'sa.select(Job).where(Job.org_id.in_([1, 2])), index="ix_org"',
+    "a model's index": 'BY_ORG, index=sa.Index("ix_org", Job.org_id)',
+    "with its schema": 'BY_ORG, index="public.ix_org"',
     "one of two": 'BY_ORG, index=["ix_title", "ix_org"]',
     "no sort": 'BY_ORG.order_by(Job.created_at.desc()), index="ix_org", no_sort=True',
     "no sort, any index": "BY_ORG.order_by(Job.created_at.desc()), no_sort=True",
@@ -93,6 +95,14 @@ def test_a_statement_that_uses_it(app, case):
 
 
 FAILING = {
+    "a later column": (
+        'sa.select(Job).where(Job.created_at == datetime(2024, 1, 1)), index="ix_org"',
+        '*: the generic plan: it walks through all of "ix_org"',
+    ),
+    "no row": (
+        'sa.select(Job).where(sa.false()), index="ix_org"',
+        "*: the plan: it reads no table: its conditions are never met",
+    ),
     "another index": (
         'sa.select(Job).where(Job.id == 1), index="ix_org"',
         'assert_query_uses(index="ix_org"): the generic plan: it does not use "ix_org"; it uses'
@@ -175,6 +185,7 @@ REFUSED = {
         "*does not plan this statement: cannot insert multiple commands*",
     ),
     "no statement": ('3, index="ix_org"', "*takes a statement of SQLAlchemy or SQL, not 3"),
+    "no index": ("BY_ORG, index=3", "*index= is a name, a model's index, or a list of them, not 3"),
     "no value": (
         '"SELECT * FROM jobs WHERE org_id = :o", index="ix_org"',
         '*give their values in params=, or ask for mode="generic"',
@@ -230,18 +241,77 @@ def test_with_each_driver(app, database, driver):
     app.run_alone().assert_outcomes(passed=1)
 
 
-def test_an_index_of_partitions(app, database):
+@pytest.fixture
+def parts(app, database):
     with database.connect() as connection:
         connection.execute(
-            "CREATE TABLE parts (a int, b int) PARTITION BY RANGE (a);"
+            "CREATE TABLE parts (a int, b int, c int) PARTITION BY RANGE (a);"
             "CREATE TABLE low PARTITION OF parts FOR VALUES FROM (0) TO (10);"
             "CREATE TABLE high PARTITION OF parts FOR VALUES FROM (10) TO (20);"
-            "CREATE INDEX ix_parts ON parts (b); CREATE INDEX ix_high ON high (b, a)"
+            "CREATE INDEX ix_parts ON parts (b)"
         )
+    return app
+
+
+def test_an_index_of_partitions(parts, database):
+    with database.connect() as connection:
+        connection.execute("CREATE INDEX ix_high ON high (b, a)")
     result = run(
-        app,
+        parts,
         '"SELECT * FROM parts WHERE a < 9 AND b = :b", {"b": 1}, index="ix_parts"',
         '"SELECT * FROM parts WHERE a IN (3, 13) AND b = 3", index="ix_parts"',
     )
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(['*it does not use "ix_parts"; it uses "ix_high", "low_b_idx"'])
+
+
+@pytest.mark.parametrize(
+    ("condition", "params"),
+    [
+        ("a >= :a AND b = :b", {"a": 7, "b": 1}),
+        ("a >= :a AND b = :b", {"a": 99, "b": 1}),
+        ("a >= extract(epoch FROM now()) AND b = 1", None),
+    ],
+    ids=["some", "none, by a value", "none, when the statement starts"],
+)
+def test_partitions_that_the_values_leave_out_are_judged(parts, condition, params):
+    result = run(
+        parts,
+        f'"SELECT * FROM parts WHERE {condition}", {params}, index="ix_parts"',
+        f'"SELECT c FROM parts WHERE {condition}", {params}, index_only=True',
+        f'"SELECT * FROM parts WHERE {condition} ORDER BY c", {params}, no_sort=True',
+    )
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(["*it reads the table beside the index", "*: it sorts"])
+
+
+@pytest.fixture
+def twice(app, database):
+    """An index of the same name in another schema, on other columns."""
+    with database.connect() as connection:
+        connection.execute(
+            "CREATE SCHEMA s; CREATE TABLE s.jobs (id int, org_id int);"
+            "CREATE INDEX ix_org ON s.jobs (id)"
+        )
+    return app
+
+
+def test_a_name_of_two_schemas_is_that_of_the_search_path(twice):
+    by_org, by_id = '"SELECT id FROM jobs WHERE org_id = 7"', '"SELECT id FROM s.jobs WHERE id = 7"'
+    result = run(
+        twice,
+        f'{by_org}, index="ix_org"',
+        f'{by_id}, index="s.ix_org"',
+        f'{by_id}, index="ix_org"',
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(['*it does not use "ix_org"; it uses "ix_org"'])
+
+
+def test_a_name_of_two_other_schemas_asks_for_one(twice, database):
+    with database.connect() as connection:
+        connection.execute("CREATE SCHEMA r; ALTER TABLE jobs SET SCHEMA r")
+    result = run(twice, '"SELECT id FROM s.jobs WHERE id = 7", index="ix_org"')
+    result.stdout.fnmatch_lines([
+        '*: there are several indexes "ix_org"; write index="r.ix_org" or index="s.ix_org"'
+    ])  # fmt: skip
