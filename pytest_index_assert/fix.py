@@ -17,10 +17,10 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One statement, as an operation (None where there is none) and as SQL."""
+    """What to do, as an operation and as SQL: None where there is none that does it."""
 
     call: str | None
-    sql: str
+    sql: str | None
 
 
 def render_fix(verdict: Verdict) -> Iterator[str]:
@@ -32,18 +32,24 @@ def render_fix(verdict: Verdict) -> Iterator[str]:
     if calls:
         yield "  to make it:"
         yield from (indent(call, "    ") for call in calls)
-    yield "  or in SQL:" if calls else "  to make it, in SQL:"
-    yield from (f"    {step.sql}" for step in steps)
+    statements = [step.sql for step in steps if step.sql is not None]
+    if statements:
+        yield "  or in SQL:" if calls else "  to make it, in SQL:"
+    yield from (f"    {statement}" for statement in statements)
     nearest = verdict.candidates[0] if verdict.candidates else None
     more = 0 if nearest is None else len(nearest.leaf_faults) - _SHOWN
-    if more > 0:
+    if more > 0 and len(steps) > 1:
         yield f"  and the same on {more} more partitions"
 
 
 def _steps(verdict: Verdict) -> Iterator[_Step]:
     requirement, wanted = verdict.requirement, verdict.proposal
     nearest = verdict.candidates[0] if verdict.candidates else None
-    if nearest is not None and nearest.leaf_faults:
+    if nearest is not None and _is_tree_unfinished(nearest):
+        door = "replace_index" if nearest.index.usable else None
+        spec = replace(nearest.index.spec, schema=requirement.schema)
+        yield _Step(render_create_call(spec, door_name=door), None)
+    elif nearest is not None and nearest.leaf_faults:
         yield from _leaf_steps(nearest, wanted or nearest.index.spec)
     elif nearest is not None and nearest.fits and not nearest.index.usable:
         yield _Step(_repair(verdict, nearest), _reindex(nearest))
@@ -61,6 +67,15 @@ def _steps(verdict: Verdict) -> Iterator[_Step]:
         yield _Step(None, create.sql)
 
 
+def _is_tree_unfinished(nearest: Candidate) -> bool:
+    """Whether the index of a partitioned table lacks parts, or has some of another definition."""
+    index = nearest.index
+    if not index.partitioned or index.constraint_type is not None or not nearest.fits:
+        return False
+    found = [fault.nearest for fault in nearest.leaf_faults]
+    return not all(each is not None and each.fits for each in found) or not index.usable
+
+
 def _create(verdict: Verdict, spec: IndexSpec) -> _Step:
     placed = replace(spec, schema=_schema(verdict))
     sql = render_create(placed, concurrently=_plain(verdict))
@@ -70,7 +85,9 @@ def _create(verdict: Verdict, spec: IndexSpec) -> _Step:
 def _repair(verdict: Verdict, nearest: Candidate) -> str | None:
     wanted = verdict.requirement.definition
     if wanted is None and verdict.requirement.shape is not None:
-        return None
+        schema = verdict.requirement.schema
+        place = f', schema="{schema}"' if schema else ""
+        return f'op.reindex_concurrently("{nearest.index.name}"{place})'
     return render_create_call((wanted or nearest.index.spec).named(nearest.index.name))
 
 

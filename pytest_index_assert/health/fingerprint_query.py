@@ -78,7 +78,11 @@ SELECT 'index', i.name, jsonb_build_object(
     FROM pg_catalog.pg_inherits WHERE inhrelid = i.indexrelid),
   'statistics', (SELECT jsonb_object_agg(attnum, attstattarget) FROM pg_catalog.pg_attribute
     WHERE attrelid = i.indexrelid AND attstattarget >= 0),
-  'comment', obj_description(i.indexrelid, 'pg_class'))
+  'comment', (SELECT string_agg(line, chr(10) ORDER BY place)
+    FROM string_to_table(obj_description(i.indexrelid, 'pg_class'), chr(10))
+      WITH ORDINALITY AS l (line, place)
+    -- An index that is dropped and made again is built by another revision.
+    WHERE NOT starts_with(line, 'alembic_index_ops: built by ')))
 FROM own_index i
 UNION ALL
 SELECT 'sequence', r.name, jsonb_build_object(

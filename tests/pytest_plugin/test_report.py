@@ -254,24 +254,58 @@ def test_partitions_are_named(database):
         " found day",
         f'    partition "public"."part2": "part2_id_day_idx" is {state}',
         "  to make it:",
-        "    op.create_desc_index(",
-        '        "ix_part1_id_day",',
-        '        "part1",',
-        '        ["id", "day DESC"],',
-        '        schema="public",',
-        "    )",
-        "  or in SQL:",
-        '    CREATE INDEX CONCURRENTLY "ix_part1_id_day" ON "public"."part1" USING "btree"'
-        ' ("id", "day" DESC);',
-        '    REINDEX INDEX CONCURRENTLY "public"."part2_id_day_idx";',
+        '    op.replace_index("ix", "parts", ["id", "day DESC"])',
     ]
 
 
-def test_a_partition_without_any_index(database):
+@pytest.fixture
+def unfinished(database):
+    """An INVALID index of a partitioned table, whose partition has none."""
     change(database, "CREATE TABLE parts (id int) PARTITION BY RANGE (id)")
     change(database, "CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (1)")
     change(database, "CREATE INDEX ix ON ONLY parts (id)")
-    assert '    partition "public"."part": no index' in message(database, "parts", "id")
+    return database
+
+
+TO_FINISH_IT = ["  to make it:", '    op.create_concurrent_index("ix", "parts", ["id"])']
+
+
+def test_a_partition_without_any_index(unfinished):
+    assert message(unfinished, "parts", "id")[-3:] == [
+        '    partition "public"."part": no index',
+        *TO_FINISH_IT,
+    ]
+
+
+def test_a_partition_whose_index_is_not_attached(unfinished):
+    change(unfinished, "CREATE INDEX ix_part ON part (id)")
+    assert message(unfinished, "parts", "id")[-2:] == TO_FINISH_IT
+
+
+def test_a_partition_whose_attached_index_is_invalid(unfinished):
+    change(unfinished, "CREATE INDEX ix_part ON part (id)")
+    change(unfinished, "ALTER INDEX ix ATTACH PARTITION ix_part")
+    change(
+        unfinished, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_part'::regclass"
+    )
+    assert message(unfinished, "parts", "id")[-2:] == [
+        "  to make it, in SQL:",
+        '    REINDEX INDEX CONCURRENTLY "public"."ix_part";',
+    ]
+
+
+def test_a_query_that_an_invalid_index_would_serve(jobs):
+    change(
+        jobs,
+        "UPDATE pg_index SET indisvalid = false"
+        " WHERE indexrelid = 'ix_jobs_org_id_created_at'::regclass",
+    )
+    assert message(jobs, "jobs", eq=["org_id"])[-4:] == [
+        "  to make it:",
+        '    op.reindex_concurrently("ix_jobs_org_id_created_at")',
+        "  or in SQL:",
+        '    REINDEX INDEX CONCURRENTLY "public"."ix_jobs_org_id_created_at";',
+    ]
 
 
 def test_a_locked_table_is_a_prompt_answer(jobs):

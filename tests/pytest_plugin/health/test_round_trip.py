@@ -57,6 +57,29 @@ def test_revisions_that_undo_themselves(project, round_trip):
     assert round_trip() == ({}, ())
 
 
+def test_an_index_that_the_downgrade_builds_again(project, round_trip):
+    create = 'op.create_concurrent_index("ix", "jobs", ["org_id"], comment="for the list")'
+    project.revision("0001", JOBS, 'op.drop_table("jobs")')
+    project.revision("0002", create, 'op.drop_concurrent_index("ix", "jobs")')
+    project.revision("0003", 'op.drop_concurrent_index("ix", "jobs")', create)
+
+    assert round_trip() == ({}, ())
+
+
+def test_an_index_that_comes_back_without_its_comment(project, round_trip):
+    create = 'op.create_concurrent_index("ix", "jobs", ["org_id"], comment="for the list")'
+    project.revision("0001", JOBS, 'op.drop_table("jobs")')
+    project.revision("0002", create, 'op.drop_concurrent_index("ix", "jobs")')
+    project.revision("0003", 'op.drop_concurrent_index("ix", "jobs")',
+                     'op.create_concurrent_index("ix", "jobs", ["org_id"])')  # fmt: skip
+
+    found, _ = round_trip()
+
+    assert messages(found) == {
+        "0003 trace": ["  index public.ix: its comment was for the list, is nothing"]
+    }
+
+
 @pytest.mark.slow
 def test_concurrent_operations(project, round_trip):
     project.revision("0001", JOBS, 'op.drop_table("jobs")')
