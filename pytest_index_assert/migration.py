@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 _RUNNER = "pytest_index_assert.migration_process"
 _TAIL_LINES = 30
 _MISSED = re.compile(r"^KeyError: '(?P<name>[A-Z_][A-Z0-9_]*)'\Z", re.MULTILINE)
+# What SQLAlchemy, asyncpg and the system say of a server that is not there.
+_UNREACHABLE = re.compile(r"^\S*(?:OperationalError|Connection\w*Error|OSError|gaierror)\b.*", re.M)
+# Alembic's own errors say all in a line: no traceback is needed.
+_COMMAND_ERROR = re.compile(r"^alembic\.util\.exc\.CommandError: (?P<message>.*)\Z", re.M)
 _POLL_SECONDS = 0.05
 # One migration of a database at a time, also by the workers of pytest-xdist.
 _ONE_AT_A_TIME = 0x1DE8A55E
@@ -164,7 +168,9 @@ def _run(job: dict[str, Any], options: Options, url: URL | None) -> dict[str, An
     if done.returncode == 0 and done.stdout:
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
+    told = _COMMAND_ERROR.search(done.stderr.rstrip())
     tail = "\n".join(done.stderr.strip().splitlines()[-_TAIL_LINES:])
+    tail = told["message"] if told else tail
     where = "" if url is None else f" of {shown(url)}"
     tail = tail if url is None else without_secrets(tail, url)
     tail += _hint_of_variable(done.stderr, options)
@@ -176,13 +182,19 @@ def _run(job: dict[str, Any], options: Options, url: URL | None) -> dict[str, An
 
 
 def _hint_of_variable(stderr: str, options: Options) -> str:
-    """What helps an env.py that misses an environment variable, which may be its URL's."""
-    missed = _MISSED.search(stderr.rstrip())
-    if missed is None or options.url_variable or missed["name"] in os.environ:
+    """What helps an env.py that takes its URL from an environment variable: it misses that, or goes
+    where no server is, though the one to be migrated has just been reached."""
+    if options.url_variable:
         return ""
-    name = missed["name"]
+    missed = _MISSED.search(stderr.rstrip())
+    if missed is not None and missed["name"] not in os.environ:
+        which, name = f"the environment variable {missed['name']}", missed["name"]
+    elif any("connect" in line.lower() for line in _UNREACHABLE.findall(stderr)):
+        which, name = "an environment variable", "DATABASE_URL"
+    else:
+        return ""
     return (
-        f"\nIf env.py reads its URL from the environment variable {name}, name that variable in the"
+        f"\nIf env.py reads its URL from {which}, name that variable in the"
         f" ini file: index_assert_url_env = {name}"
     )
 

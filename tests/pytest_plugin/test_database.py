@@ -238,6 +238,33 @@ def test_an_env_py_that_misses_its_variable(project, database):
     ])  # fmt: skip
 
 
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "asyncpg"])
+def test_an_env_py_that_goes_where_no_server_is(project, database, monkeypatch, driver):
+    monkeypatch.setenv("DATABASE_URL", f"postgresql+{driver}://nobody@127.0.0.1:1/nowhere")
+    env_py = FOREIGN_ENV_PY
+    if driver == "asyncpg":
+        env_py = "import os\n" + ASYNC_ENV_PY.replace(
+            "    engine =",
+            "    section['sqlalchemy.url'] = os.environ['DATABASE_URL']\n    engine =",
+        )
+    project.migrations(TABLE, env_py=env_py)
+    project.tests(MARKED)
+    result = project.run(f"--index-assert-url={database.url}", "--index-assert-migrate")
+    result.stdout.fnmatch_lines([
+        "If env.py reads its URL from an environment variable, name that variable in the ini file:"
+        " index_assert_url_env = DATABASE_URL"
+    ])  # fmt: skip
+
+
+def test_an_unknown_revision(migrated, database):
+    result = migrated.run(f"--index-assert-url={database.url}", "--index-assert-revision=0009")
+    result.stdout.fnmatch_lines([
+        "*the revisions cannot be read; the end of what Alembic said:",
+        "Can't locate revision identified by '0009'",
+    ])  # fmt: skip
+    assert "Traceback" not in result.stdout.str()
+
+
 def test_the_option_comes_before_the_environment_and_that_before_the_ini(
     migrated, database, monkeypatch
 ):
