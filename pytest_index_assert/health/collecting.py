@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,11 @@ class HealthItem(pytest.Function):
     def nodeid(self) -> str:
         """The same wherever fixtures are looked up."""
         return f"{NODE}::{self.name}"
+
+    @property
+    def id(self) -> Any:
+        """The same as pytest reports it from 9.2 on."""
+        return type(super().id).parse(self.nodeid)
 
     def reportinfo(self) -> tuple[str, None, str]:
         """Its place in words: it has no file, and so no line."""
@@ -85,6 +91,14 @@ def make_place(session: pytest.Session, words: str, names: Sequence[str]) -> pyt
     place = _Place.from_parent(session, path=home, nodeid=nodeid)
     place.words, place.names = words, tuple(names)
     return place
+
+
+def report_of(module: pytest.Module) -> pytest.CollectReport:
+    """What pytest would say of the module, whose items may not be there for its `--lf`."""
+    try:
+        return pytest.CollectReport(module.nodeid, "passed", None, list(module.collect()))
+    except module.CollectError as error:
+        return pytest.CollectReport(module.nodeid, "failed", str(error), None)
 
 
 def _make_module(parent: pytest.Collector, words: str, names: Sequence[str]) -> pytest.Module:

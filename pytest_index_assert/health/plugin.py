@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_index_assert.health.selecting import DIRECTORIES, make_collector, take_out
+from pytest_index_assert.health.selecting import DIRECTORIES, NODE, make_collector, take_out
 from pytest_index_assert.health.settings import baseline_path, is_updating
 
 _ASKED = pytest.StashKey[Sequence[str]]()
@@ -24,6 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_JUDGED], config.stash[_LINES] = [], []
     config.stash[DIRECTORIES] = {}
     config.pluginmanager.register(_Audience(config))
+    config.pluginmanager.register(_Collecting())
     if is_updating(config) and baseline_path(config) is None:
         raise pytest.UsageError(
             "--index-assert-health-update-baseline has no file to write; name it by"
@@ -46,13 +47,27 @@ def pytest_make_collect_report(
     return report
 
 
+class _Collecting:
+    """Collects our items also where `--lf` passes over all files without a failure."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> pytest.CollectReport | None:
+        if collector.name != NODE or not isinstance(collector, pytest.Module):
+            return None
+        from pytest_index_assert.health.collecting import report_of
+
+        return report_of(collector)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """What was found travels with the report, also from a worker of pytest-xdist."""
     report = yield
-    if call.when == "call" and item.nodeid.startswith("index-assert::"):
+    if call.when == "call" and item.nodeid.startswith(f"{NODE}::"):
         from pytest_index_assert.health.judging import JUDGED
 
         judged = item.stash.get(JUDGED, None)

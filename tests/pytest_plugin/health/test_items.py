@@ -140,6 +140,23 @@ def test_an_engine_of_a_directory_that_is_not_collected(further_down):
     further_down.run("index-assert::invalid").assert_outcomes(passed=1)
 
 
+def test_its_node_id_is_the_same_wherever_the_engine_is(further_down):
+    further_down.write("db/conftest.py", (further_down.path / "db/conftest.py").read_text()
+                       .replace("return", "raise RuntimeError #"))  # fmt: skip
+
+    result = further_down.run("--index-assert-health=invalid")
+
+    result.stdout.fnmatch_lines(["FAILED index-assert::invalid - *"])
+
+
+def test_those_that_failed_are_run_again_beside_a_test_that_failed(sick):
+    sick.write("pytest.ini", "[pytest]\nindex_assert_health = duplicates invalid\n")
+    sick.tests("def test_it():\n    assert 0\n")
+    sick.run_again().assert_outcomes(passed=1, failed=2)
+
+    sick.run_again("--lf").assert_outcomes(failed=2)
+
+
 def test_no_database_fails_the_item(project):
     project.engine("'postgresql://nobody@127.0.0.1:1/nowhere'")
 
