@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from alembic_index_ops.catalog import TRIAL_PREFIX
+
 Node = Mapping[str, Any]
 
 # What may look like a parameter and is none: strings, quoted names.
 _QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""")
 # 14 to 16: $0 is the first; from 17 on: (InitPlan 1).col1.
 _OLD, _NEW = re.compile(r"(?<![\w$])\$(\d+)"), re.compile(r"\(InitPlan (\d+)\)\.col1")
+_PRESENT = re.compile(r"(?!.* AND )\(.* IS NOT NULL\)")
 _CONDITIONS = ("Index Cond", "Recheck Cond", "Filter", "Order By", "Sort Key")
 
 
@@ -40,8 +43,10 @@ def main_nodes(node: Node) -> Iterator[Node]:
 
 
 def index_scans(plan: Node) -> list[Node]:
-    """The nodes that read an index."""
-    return [node for node in main_nodes(plan) if "Index Name" in node]
+    """The nodes that read the index on trial; a condition may read indexes of other tables."""
+    return [
+        node for node in main_nodes(plan) if node.get("Index Name", "").startswith(TRIAL_PREFIX)
+    ]
 
 
 def has_sort(plan: Node) -> bool:
@@ -55,8 +60,9 @@ def is_index_only(plan: Node) -> bool:
 
 
 def index_conditions(plan: Node) -> tuple[str, ...]:
-    """What the index is searched for, as the server writes it."""
-    return tuple(node["Index Cond"] for node in index_scans(plan) if "Index Cond" in node)
+    """What the index is searched for, as the server writes it; IS NOT NULL alone is no search."""
+    conditions = [node["Index Cond"] for node in index_scans(plan) if "Index Cond" in node]
+    return tuple(each for each in conditions if not _PRESENT.fullmatch(_QUOTED.sub("", each)))
 
 
 def searched_subqueries(plan: Node) -> frozenset[int]:

@@ -2,7 +2,7 @@
 
 from alembic_index_ops.catalog.driver import for_psycopg
 from alembic_index_ops.catalog.indexes import ObservedIndex, read_indexes
-from alembic_index_ops.catalog.plans import plan_alone
+from alembic_index_ops.catalog.plans import TRIAL_PREFIX, plan_alone
 from alembic_index_ops.catalog.proof import Implication, prove_equal, prove_implications
 from alembic_index_ops.catalog.reflection import reflect_indexes
 from alembic_index_ops.catalog.tables import Table, read_table
@@ -10,6 +10,7 @@ from alembic_index_ops.catalog.trials import Query
 from alembic_index_ops.catalog.twin import normalise, normalise_all
 
 __all__ = [
+    "TRIAL_PREFIX",
     "Implication",
     "ObservedIndex",
     "Query",

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from alembic_index_ops.catalog.tables import Table
 
-_PREFIX = "alembic_index_ops_"
+TRIAL_PREFIX = "alembic_index_ops_"
+"""What the names of the indexes begin with in these plans."""
 
 # A role or a database may have others.
 _SETTINGS = {
@@ -43,13 +44,13 @@ def plan_alone(
     clone, and a LockTimeoutError where the table stays locked.
     """
     trials = [
-        Trial(table, replace(spec, name=f"{_PREFIX}{number}", table=table.name), query)
+        Trial(table, replace(spec, name=f"{TRIAL_PREFIX}{number}", table=table.name), query)
         for number, (table, spec, query) in enumerate(asked)
     ]
     plans = try_all(connection, trials, _read_plans, {**_SETTINGS, **settings})
     result: list[Mapping[str, Any] | IndexOpsError] = []
     for number, (table, _, query) in enumerate(asked):
-        answer = plans[f"{_PREFIX}{number}"]
+        answer = plans[f"{TRIAL_PREFIX}{number}"]
         if isinstance(answer, Refusal):
             result.append(to_error(connection, answer, _matter(table, query)))
         else:

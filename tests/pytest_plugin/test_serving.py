@@ -198,6 +198,33 @@ def served_on(database, *arguments, **keywords):
         return check(connection, parse_requirement(arguments, keywords)).outcome
 
 
+@pytest.mark.parametrize(
+    ("where", "keywords"),
+    [
+        ("a IN (SELECT id FROM other)", {"eq": ["a"], "index_only": ["e"]}),
+        ("EXISTS (SELECT FROM other o WHERE o.id = a)", {"eq": ["a"], "index_only": ["e"]}),
+        ("NOT EXISTS (SELECT FROM other o WHERE o.id = a)", {"eq": ["a"], "index_only": ["e"]}),
+        ("a IN (SELECT id FROM other)", {"eq": ["b"]}),
+        ("a IS NOT NULL", {"eq": ["b"]}),
+        ("a IS NOT NULL", {"range": ["b"]}),
+    ],
+)
+def test_indexes_of_other_tables_and_rows_that_are_not_null_are_no_search(
+    database, where, keywords
+):
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE other (id int PRIMARY KEY)")
+        connection.execute("CREATE TABLE t (a int, b int, e text); CREATE INDEX ix ON t (a, b)")
+    assert served_on(database, "t", query_where=where, **keywords) == "unmet"
+
+
+def test_a_search_beside_rows_that_are_not_null(database):
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE t (a int, b int); CREATE INDEX ix ON t (a, b)")
+    asked = {"eq": ["a", "b"], "query_where": "a IS NOT NULL"}
+    assert served_on(database, "t", **asked) == "met"
+
+
 def test_an_invalid_index_serves_nothing(jobs):
     asked = {"eq": ["org_id"], "order_by": ["created_at"]}
     assert served_on(jobs, "jobs", **asked) == "met"
