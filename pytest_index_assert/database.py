@@ -23,11 +23,17 @@ _NOWHERE = """there is no database to assert indexes on. Give one in one of thre
   - --index-assert-url, the variable INDEX_ASSERT_URL, or index_assert_url in the ini file
   - pip install 'alembic-index-ops[embedded]', and the plugin starts a server of its own"""
 
+# Also of another name, which env.py alone knows: Alembic gives their primary key one of its own.
 _VERSION_TABLES = """
-SELECT n.nspname, n.nspname = ANY (current_schemas(false)) FROM pg_catalog.pg_class c
+SELECT n.nspname, c.relname, n.nspname = ANY (current_schemas(false)) AS visible
+FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relname = 'alembic_version' AND c.relkind IN ('r', 'p')
-ORDER BY array_position(current_schemas(false), n.nspname), n.nspname
+WHERE c.relkind IN ('r', 'p') AND (c.relname = 'alembic_version' OR (
+  EXISTS (SELECT FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = c.oid AND a.attname = 'version_num' AND a.attnum = 1)
+  AND EXISTS (SELECT FROM pg_catalog.pg_constraint k
+    WHERE k.conrelid = c.oid AND k.contype = 'p' AND k.conname = c.relname || '_pkc')))
+ORDER BY array_position(current_schemas(false), n.nspname), n.nspname, c.relname
 """
 
 
@@ -128,11 +134,11 @@ def _stamps(connection: Connection) -> list[set[str]]:
     from sqlalchemy import column, select, table, text
 
     found = connection.execute(text(_VERSION_TABLES)).all()
-    if found and found[0][1]:
-        found = found[:1]
+    if found and found[0].visible:
+        found = [row for row in found if row.nspname == found[0].nspname]
     stamps = []
-    for schema, _ in found:
-        version = table("alembic_version", column("version_num"), schema=schema)
+    for schema, name, _ in found:
+        version = table(name, column("version_num"), schema=schema)
         stamps.append({str(row[0]) for row in connection.execute(select(version))})
     return stamps
 

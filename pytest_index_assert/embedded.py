@@ -87,7 +87,8 @@ def start_server(run: Run, archive: Path | None = None) -> EmbeddedServer:
         if server is None:
             run.keeper.communicate()
             run.keeper = None
-            marker.unlink()
+            # The keeper may have removed the directory.
+            marker.unlink(missing_ok=True)
             complaints.seek(0)
             raise NoDatabaseError(
                 "the embedded PostgreSQL server did not start:\n"

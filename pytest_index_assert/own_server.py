@@ -6,7 +6,7 @@ What was migrated once is packed into an archive, which the next run unpacks if 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,7 +88,9 @@ def _template(options: Options, config: Config, workplace: Workplace) -> tuple[E
     try:
         return _server(options, config, workplace, digest), name
     except NoDatabaseError as error:
-        failure.write_text(str(error))
+        # Where the server did not start, its keeper has removed the directory.
+        with suppress(FileNotFoundError):
+            failure.write_text(str(error))
         raise
     finally:
         run.let_go()

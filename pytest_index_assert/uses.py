@@ -162,18 +162,16 @@ def _uses_any(plan: Node, indexes: Sequence[UsedIndex]) -> bool:
     if not indexes:
         return True
     ours = frozenset().union(*(index.parts for index in indexes))
-    tables = frozenset().union(*(index.tables for index in indexes if len(index.tables) > 1))
-    used = False
+    partitions = frozenset().union(*(index.tables for index in indexes if len(index.tables) > 1))
+    used, read, served = False, set(), set()
     for node in walk(plan):
-        if _place(node, "Index Name") in ours:
-            used = True
-        elif _place(node, "Relation Name") in tables and node["Node Type"] in (
-            "Seq Scan",
-            "Index Scan",
-            "Index Only Scan",
-        ):
-            return False
-    return used
+        used = used or _place(node, "Index Name") in ours
+        relation = _place(node, "Relation Name")
+        if relation in partitions and "Scan" in node["Node Type"]:
+            read.add(relation)
+            if any(_place(below, "Index Name") in ours for below in walk(node)):
+                served.add(relation)
+    return used and read == served
 
 
 def _walks(plan: Node, indexes: Sequence[UsedIndex]) -> Iterator[str]:

@@ -30,8 +30,10 @@ def watch_reads(own_variable: str | None) -> Callable[[], Reads]:
     environment: Any = type(os.environ)
     get = environment.__getitem__
 
-    def watched(self: Any, name: str) -> Any:
-        variables.add(name)
+    def watched(self: Any, name: Any) -> Any:
+        # subprocess asks for b"PATH" too, which is never there.
+        if isinstance(name, str):
+            variables.add(name)
         return get(self, name)
 
     environment.__getitem__ = watched

@@ -256,6 +256,34 @@ def test_an_env_py_that_goes_where_no_server_is(project, database, monkeypatch, 
     ])  # fmt: skip
 
 
+def test_a_version_table_of_another_name(project, database):
+    env_py = ENV_PY.replace("connection=connection", "connection=connection, version_table='mine'")
+    project.migrations(TABLE, INDEX, env_py=env_py)
+    project.tests(MARKED)
+    url = f"--index-assert-url={database.url}"
+    project.run(url, "--index-assert-migrate").assert_outcomes(passed=1)
+
+    project.run(url).assert_outcomes(passed=1)
+
+
+def test_an_env_py_that_starts_a_process(project, database):
+    env_py = "import subprocess\nsubprocess.run(['true'], check=True)\n" + ENV_PY
+    project.migrations(TABLE, INDEX, env_py=env_py)
+    project.tests(MARKED)
+    arguments = (f"--index-assert-url={database.url}", "--index-assert-migrate")
+    project.run(*arguments).assert_outcomes(passed=1)
+
+
+@pytest_embedded
+def test_why_the_embedded_server_does_not_start_is_told(project, monkeypatch):
+    monkeypatch.setenv("PGSERVER_POSTGRES_VERSION", "99")
+    project.migrations(TABLE, INDEX)
+    project.tests(MARKED)
+    result = project.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["the embedded PostgreSQL server did not start:", "*99*"])
+
+
 def test_an_unknown_revision(migrated, database):
     result = migrated.run(f"--index-assert-url={database.url}", "--index-assert-revision=0009")
     result.stdout.fnmatch_lines([

@@ -285,6 +285,13 @@ def test_partitions_that_the_values_leave_out_are_judged(parts, condition, param
     result.stdout.fnmatch_lines(["*it reads the table beside the index", "*: it sorts"])
 
 
+def test_another_index_of_a_partition_may_be_used_beside_it(parts, database):
+    with database.connect() as connection:
+        connection.execute("CREATE INDEX ix_c ON parts (c)")
+    joined = '"SELECT * FROM parts x JOIN parts y ON y.b = x.a WHERE x.c = :c", {"c": 1}'
+    run(parts, f'{joined}, index="ix_parts", no_sort=True').assert_outcomes(passed=1)
+
+
 @pytest.fixture
 def twice(app, database):
     """An index of the same name in another schema, on other columns."""
