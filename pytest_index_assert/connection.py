@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, quote_plus
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from pytest_index_assert.errors import NoDatabaseError
 
@@ -107,12 +107,13 @@ class Engines:
         self._opened: dict[str, Engine] = {}
         self._found: dict[str, Engine] = {}
         self._answered: WeakSet[Engine] = WeakSet()
+        self._likes: WeakKeyDictionary[AsyncEngine, Engine] = WeakKeyDictionary()
 
     def get(self, value: Engine | AsyncEngine | URL | str) -> Engine:
         """What `index_engine` returned, as an engine to read with.
 
-        An Engine is used as it is; an AsyncEngine's database is opened anew. Raises
-        NoDatabaseError for anything else, and for a database that does not answer.
+        An Engine is used as it is; an AsyncEngine's database is opened anew, as that one sees it.
+        Raises NoDatabaseError for anything else, and for a database that does not answer.
         """
         # Every marked test comes by here.
         if isinstance(value, str):
@@ -137,7 +138,7 @@ class Engines:
             parse_url(value.url)
             return value
         if isinstance(getattr(value, "sync_engine", None), Engine):
-            value = value.url
+            return self._like(value)
         if not isinstance(value, (str, URL)):
             raise NoDatabaseError(
                 f"index_engine returned {type(value).__name__}; it returns an Engine, an"
@@ -147,6 +148,13 @@ class Engines:
         if address not in self._opened:
             self._opened[address] = open_engine(address)
         return self._opened[address]
+
+    def _like(self, value: AsyncEngine) -> Engine:
+        from pytest_index_assert.likeness import open_like
+
+        if value not in self._likes:
+            self._likes[value] = open_like(value)
+        return self._likes[value]
 
 
 def find_dialect(value: Engine | AsyncEngine | URL | str) -> Dialect:

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_index_assert.connection import open_engine, reading
+from pytest_index_assert.connection import reading
 from pytest_index_assert.errors import RequirementError
+from pytest_index_assert.likeness import open_like
 from pytest_index_assert.plans import Node, with_schemas
 from pytest_index_assert.statement import Statement
 
@@ -104,7 +105,7 @@ def explaining(engine: Engine, statement: Statement) -> Iterator[tuple[Explainer
 
     if engine.dialect.driver != "psycopg":
         # Others send what they get as it is, be it one statement or several.
-        engine = open_engine(engine.url)
+        engine = open_like(engine)
     with reading(engine) as connection:
         raw: Any = connection.connection.driver_connection
         try:

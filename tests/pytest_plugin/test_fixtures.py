@@ -262,3 +262,56 @@ def test_absence_at_a_level(jobs_project, jobs):
         " no proof for or against",
         '  perhaps: "ix_new": btree (status) WHERE org_id > 6',
     ])  # fmt: skip
+
+
+# What an application's engine has beside its URL.
+BESIDE = {
+    "asyncpg": "create_async_engine({url!r}, connect_args={{'server_settings':"
+    " {{'search_path': 'tenant'}}}})",
+    "psycopg_async": "create_async_engine({url!r}, connect_args={{'options':"
+    " '-csearch_path=tenant'}})",
+    "psycopg2": "create_engine({url!r}, connect_args={{'options': '-csearch_path=tenant'}})",
+}
+
+
+@pytest.mark.parametrize("driver", BESIDE)
+def test_a_search_path_that_is_not_in_the_url(project, jobs, driver):
+    with jobs.connect() as connection:
+        connection.execute(
+            "CREATE SCHEMA tenant; CREATE TABLE tenant.jobs (id int, org_id int);"
+            "CREATE INDEX ix_of_the_tenant ON tenant.jobs (id)"
+        )
+    imports = (
+        "from sqlalchemy import create_engine\n"
+        "from sqlalchemy.ext.asyncio import create_async_engine"
+    )
+    project.engine(BESIDE[driver].format(url=jobs.url_for(driver=driver)), "session", imports)
+    project.tests("""
+        @pytest.mark.requires_index("jobs", "id", name="ix_of_the_tenant")
+        def test_marker():
+            pass
+
+        def test_statement(assert_query_uses):
+            assert_query_uses("SELECT org_id FROM jobs WHERE id = 7", index="ix_of_the_tenant")
+    """)
+    project.run_alone().assert_outcomes(passed=2)
+
+
+def test_a_creator_that_leads_elsewhere(project, jobs):
+    project.engine(
+        f"create_engine('postgresql+psycopg2://postgres@127.0.0.1:{jobs.server.port}/postgres'"
+        f", creator=lambda: psycopg2.connect({jobs.url.replace('+psycopg', '')!r}))",
+        "session",
+        "import psycopg2\nfrom sqlalchemy import create_engine",
+    )
+    project.tests("""
+        def test_it(assert_query_uses):
+            assert_query_uses("SELECT org_id FROM jobs WHERE id = 7", index="jobs_pkey")
+    """)
+    result = project.run_alone()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([
+        "*index_engine connects to database test_* since *, and its URL"
+        " postgresql+psycopg://postgres@127.0.0.1:*/postgres leads to postgres since *; give an engine of"
+        " psycopg, or a URL"
+    ])  # fmt: skip
