@@ -39,7 +39,7 @@ def render_fix(verdict: Verdict) -> Iterator[str]:
     nearest = verdict.candidates[0] if verdict.candidates else None
     more = 0 if nearest is None else len(nearest.leaf_faults) - _SHOWN
     if more > 0 and len(steps) > 1:
-        yield f"  and the same on {more} more partitions"
+        yield f"  and the same on {more} more of them"
 
 
 def _steps(verdict: Verdict) -> Iterator[_Step]:

@@ -11,13 +11,15 @@ from pytest_index_assert.requirement import Requirement
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-# Foreign tables can be partitions, and cannot have indexes.
+# Partitions, and tables that inherit. Foreign ones can be both, and cannot have indexes.
 _LEAVES = """
-SELECT c.oid, n.nspname, c.relname, c.relkind::text
-FROM pg_catalog.pg_partition_tree(CAST(:oid AS oid)) p
-JOIN pg_catalog.pg_class c ON c.oid = p.relid
+WITH RECURSIVE below (oid) AS (
+  SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = CAST(:oid AS oid)
+  UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN below b ON i.inhparent = b.oid)
+SELECT c.oid, n.nspname, c.relname, c.relkind::text FROM below
+JOIN pg_catalog.pg_class c ON c.oid = below.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE p.isleaf AND c.relkind = 'r' ORDER BY n.nspname, c.relname
+WHERE c.relkind = 'r' ORDER BY n.nspname, c.relname
 """
 _COLUMNS = """
 SELECT attname FROM pg_catalog.pg_attribute
@@ -36,7 +38,11 @@ ORDER BY array_position(current_schemas(true), n.nspname), n.nspname
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table and its indexes; `leaves` are the partitions that hold rows, at any depth."""
+    """A table and its indexes.
+
+    `leaves` are the partitions that hold rows, or the tables that inherit, at any depth: a query on
+    the table reads them too.
+    """
 
     table: Table
     columns: frozenset[str]
@@ -51,9 +57,7 @@ class Relation:
 
 def read_relation(connection: Connection, table: Table) -> Relation:
     """The table's indexes, and those of its partitions."""
-    leaves: list[Table] = []
-    if table.partitioned:
-        leaves = [Table(*row) for row in _rows(connection, _LEAVES, oid=table.oid)]
+    leaves = [Table(*row) for row in _rows(connection, _LEAVES, oid=table.oid)]
     oids = [table.oid, *(leaf.oid for leaf in leaves)]
     indexes = read_indexes(connection, table_oids=oids)
 

@@ -99,7 +99,7 @@ def _cause(verdict: Verdict, table: Table | None) -> str:
     if not nearest.fits:
         return _why_none_fits(verdict, table, nearest)
     if nearest.leaf_faults:
-        return f'index "{nearest.index.name}" of {table} does not cover every partition'
+        return f'index "{nearest.index.name}" of {table} does not cover every {_part(table)}'
     return f'index "{nearest.index.name}" of {table} is {nearest.index.state}'
 
 
@@ -135,11 +135,15 @@ def _indexes(verdict: Verdict) -> Iterator[str]:
     for difference in nearest.differences:
         yield f"    {difference}"
     for fault in nearest.leaf_faults:
-        yield f"    {_describe_fault(fault)}"
+        yield f"    {_part(verdict.table)} {_describe_fault(fault)}"
+
+
+def _part(table: Table | None) -> str:
+    return "partition" if table is None or table.partitioned else "child table"
 
 
 def _describe_fault(fault: LeafFault) -> str:
-    where = f"partition {fault.table}"
+    where = str(fault.table)
     if fault.nearest is None:
         return f"{where}: no index"
     index = fault.nearest.index

@@ -312,6 +312,6 @@ def test_a_creator_that_leads_elsewhere(project, jobs):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([
         "*index_engine connects to database test_* since *, and its URL"
-        " postgresql+psycopg://postgres@127.0.0.1:*/postgres leads to postgres since *; give an engine of"
-        " psycopg, or a URL"
+        " postgresql+psycopg://postgres@127.0.0.1:*/postgres leads to postgres since *; give an"
+        " engine of psycopg, or a URL"
     ])  # fmt: skip

@@ -294,6 +294,21 @@ def test_a_partition_whose_attached_index_is_invalid(unfinished):
     ]
 
 
+@pytest.mark.parametrize("asked", [{"eq": ["org_id"]}, {"columns": ["org_id"]}])
+def test_a_table_that_inherits_is_read_too(jobs, asked):
+    change(jobs, "CREATE TABLE old_jobs () INHERITS (jobs)")
+    change(jobs, "CREATE INDEX ix_org ON jobs (org_id)")
+    columns = asked.pop("columns", [])
+    lines = message(jobs, "jobs", *columns, **asked)
+    assert '    child table "public"."old_jobs": no index' in lines
+    assert lines[-1] == (
+        '    CREATE INDEX CONCURRENTLY "ix_old_jobs_org_id" ON "public"."old_jobs" USING "btree"'
+        ' ("org_id");'
+    )
+    change(jobs, "CREATE INDEX ix_old ON old_jobs (org_id)")
+    assert message(jobs, "jobs", *columns, **asked) == []
+
+
 def test_a_query_that_an_invalid_index_would_serve(jobs):
     change(
         jobs,
