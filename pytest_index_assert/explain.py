@@ -123,14 +123,38 @@ def explaining(engine: Engine, statement: Statement) -> Iterator[tuple[Explainer
 def _prepare(connection: Connection[Any], statement: Statement) -> None:
     import psycopg
 
+    types = _types(connection, statement)
+    given = f" ({', '.join(types)})" if types else ""
     try:
-        _run(connection, f"PREPARE {_NAME} AS {statement.sql}")
+        _run(connection, f"PREPARE {_NAME}{given} AS {statement.sql}")
     except psycopg.Error as error:
         hint = "; say its type, as in CAST(:name AS integer)" if error.sqlstate == "42P18" else ""
         raise RequirementError(
             "assert_query_uses: the server does not plan this statement:"
             f" {error.diag.message_primary or error}{hint}"
         ) from None
+
+
+def _types(connection: Connection[Any], statement: Statement) -> list[str]:
+    """The types that psycopg gives the values: a float is none of an index on a bigint."""
+    from psycopg import ProgrammingError
+    from psycopg.adapt import PyFormat, Transformer
+
+    values = statement.values
+    if not (statement.typed and values):
+        return []
+    transformer = Transformer(connection)
+    try:
+        transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
+    except ProgrammingError:
+        return []  # It cannot send them either, as is told where they are needed.
+    known = connection.adapters.types
+    types = []
+    for oid in transformer.types or ():
+        info = known.get(oid) if oid else None
+        array = "[]" if info is not None and info.array_oid == oid else ""
+        types.append("unknown" if info is None else f"{info.regtype}{array}")
+    return types
 
 
 def _run(connection: Connection[Any], sql: str) -> Any:

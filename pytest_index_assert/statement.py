@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_index_assert.errors import RequirementError
@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL with numbered parameters; `values` is None where one of them is not known."""
+    """SQL with numbered parameters; `values` is None where one of them is not known.
+
+    `typed`: the driver gives the values types of its own, as psycopg does.
+    """
 
     sql: str
     values: tuple[Any, ...] | None
     missing: str | None = None
+    typed: bool = False
 
 
 def compile_statement(statement: Any, params: Parameters, dialect: Dialect) -> Statement:
@@ -34,9 +38,10 @@ def compile_statement(statement: Any, params: Parameters, dialect: Dialect) -> S
     from sqlalchemy.sql.ddl import DDLElement
     from sqlalchemy.sql.elements import ClauseElement
 
+    typed = dialect.driver in ("psycopg", "psycopg_async")
     if isinstance(statement, str):
         if isinstance(params, Sequence):
-            return Statement(statement, tuple(params))
+            return Statement(statement, tuple(params), typed=typed)
         statement = text(statement)
     if isinstance(params, Sequence):
         raise RequirementError("assert_query_uses: params of this statement is a mapping of names")
@@ -49,7 +54,8 @@ def compile_statement(statement: Any, params: Parameters, dialect: Dialect) -> S
             f"assert_query_uses takes a statement of SQLAlchemy or SQL, not {statement!r}"
         )
     numbered: Any = type(dialect)
-    return _compile(statement, params, numbered(paramstyle="numeric_dollar"))
+    compiled = _compile(statement, params, numbered(paramstyle="numeric_dollar"))
+    return replace(compiled, typed=typed)
 
 
 def _compile(

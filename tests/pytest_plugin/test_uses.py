@@ -68,6 +68,9 @@ PASSING = {
     "sql": '"SELECT * FROM jobs WHERE org_id = :o", {"o": 7}, index="ix_org"',
     "sql, numbered": '"SELECT * FROM jobs WHERE org_id = $1", [7], index="ix_org"',
     "sql, percent": '"SELECT * FROM jobs WHERE org_id = 7 AND 5 % 2 = 1", index="ix_org"',
+    "sql, several types": '"SELECT * FROM jobs WHERE org_id = ANY(:o) AND created_at > :c",'
+    ' {"o": [7, 8], "c": datetime(2024, 1, 1)}, index="ix_org"',
+    "sql, an unknown type": '"SELECT * FROM jobs WHERE org_id = :o", {"o": "7"}, index="ix_org"',
     "generic without values": '"SELECT * FROM jobs WHERE org_id = :o", index="ix_org",'
     ' mode="generic"',
     "bindparam": 'sa.select(Job).where(Job.org_id == sa.bindparam("o")), {"o": 7}, index="ix_org"',
@@ -95,6 +98,10 @@ def test_a_statement_that_uses_it(app, case):
 
 
 FAILING = {
+    "a value of another type": (
+        '"SELECT * FROM jobs WHERE org_id = :o", {"o": 7.0}, index="ix_org"',
+        'assert_query_uses(index="ix_org"): the generic plan: it does not use "ix_org"; *',
+    ),
     "a later column": (
         'sa.select(Job).where(Job.created_at == datetime(2024, 1, 1)), index="ix_org"',
         '*: the generic plan: it walks through all of "ix_org"',
@@ -190,7 +197,7 @@ REFUSED = {
         '"SELECT * FROM jobs WHERE org_id = :o", index="ix_org"',
         '*give their values in params=, or ask for mode="generic"',
     ),
-    "no type": ('"SELECT $1 IS NULL", [1], no_sort=True', "*say its type, as in CAST(*"),
+    "no type": ('"SELECT $1 IS NULL", ["x"], no_sort=True', "*say its type, as in CAST(*"),
     "no such column": ('"SELECT x FROM jobs", no_sort=True', '*column "x" does not exist'),
     "no such value": (
         '"SELECT * FROM jobs WHERE org_id = :o", {"o": "seven"}, index="ix_org"',
