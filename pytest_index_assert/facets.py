@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from alembic_index_ops import IndexSpec, KeyColumn
+from alembic_index_ops import IndexSpec, KeyColumn, QualifiedName
 
 Level = Literal["exact", "equivalent", "at_least"]
 LEVELS: tuple[Level, ...] = ("exact", "equivalent", "at_least")
@@ -103,7 +103,10 @@ def _same_class(wanted: KeyColumn, found: KeyColumn) -> bool:
 
 
 def _class(key: KeyColumn) -> Sequence[object]:
-    return key.operator_class, key.operator_class_parameters, key.collation
+    # PostgreSQL has one operator class under two names: Django writes the first.
+    two_names = key.operator_class == QualifiedName("varchar_pattern_ops")
+    operator_class = QualifiedName("text_pattern_ops") if two_names else key.operator_class
+    return operator_class, key.operator_class_parameters, key.collation
 
 
 def _uniqueness(spec: IndexSpec) -> tuple[bool, bool]:

@@ -31,6 +31,7 @@ LOCK_NOT_AVAILABLE, DEADLOCK, _CANCELLED = "55P03", "40P01", "57014"
 PASSING = (LOCK_NOT_AVAILABLE, DEADLOCK)
 
 _BRIEF_SECONDS = 0.1
+_RELEASES = 3
 
 ADVISORY_CLASS = int.from_bytes(b"AIOP", "big")
 """The first half of our advisory locks' keys; the second is the table's OID, or 0 for a deploy."""
@@ -124,16 +125,23 @@ def try_advisory(connection: Connection, second: int) -> bool:
 
 
 def release_advisory(connection: Connection, second: int) -> None:
-    """Give it back; where the connection is gone, the lock is gone with it."""
+    """Give it back; where the connection is gone, the lock is gone with it.
+
+    A cancel may hit this very statement, and a lock that stays would keep our own workers away.
+    """
     from sqlalchemy.exc import SQLAlchemyError
 
-    with suppress(SQLAlchemyError):
-        read(
-            connection,
-            "SELECT pg_advisory_unlock(CAST(:first AS integer), CAST(:second AS integer))",
-            first=ADVISORY_CLASS,
-            second=_signed(second),
-        )
+    for _ in range(_RELEASES):
+        with suppress(SQLAlchemyError):
+            read(
+                connection,
+                "SELECT pg_advisory_unlock(CAST(:first AS integer), CAST(:second AS integer))",
+                first=ADVISORY_CLASS,
+                second=_signed(second),
+            )
+            return
+        if connection.invalidated:
+            return
 
 
 def _let_snapshot_go(task: Task) -> None:

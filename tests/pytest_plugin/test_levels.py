@@ -81,6 +81,7 @@ CASES = {
     "expression": ("(lower(t), a)", (LOWER,), AT_LEAST, "at_least"),
     "another expression": ("(upper(t), a)", (LOWER,), AT_LEAST, "unmet"),
     "operator class": ("(t text_pattern_ops, a)", (TITLE,), AT_LEAST, "at_least"),
+    "operator class of two names": ("(t varchar_pattern_ops)", (TITLE,), {}, "exact"),
     "operator class, not asked": ("(t text_pattern_ops, a)", ("t",), AT_LEAST, "unmet"),
     "operator class, not there": ("(t, a)", (TITLE,), AT_LEAST, "unmet"),
     "collation": ('(t COLLATE "C", a)', (key("t", collation="C"),), AT_LEAST, "at_least"),
