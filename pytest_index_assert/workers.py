@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,11 +43,19 @@ def workplace_of(request: pytest.FixtureRequest, options: Options) -> Workplace:
     from pytest_index_assert.own_server import Workplace
 
     config, session = request.config, request.session
-    cache: Any = getattr(config, "cache", None)
     failed_before = session.testsfailed
     return Workplace(
         run_of(config),
-        None if cache is None else Path(cache.mkdir("index_assert")),
+        _archives(config),
         lambda: options.keep and session.testsfailed > failed_before,
         config.stash[KEPT].append,
     )
+
+
+def _archives(config: pytest.Config) -> Path | None:
+    """Where servers are left for the next run; None without a cache that can be written."""
+    cache: Any = getattr(config, "cache", None)
+    # pytest itself warns of a cache that is read-only.
+    with suppress(OSError):
+        return None if cache is None else Path(cache.mkdir("index_assert"))
+    return None

@@ -173,6 +173,16 @@ def test_a_clone_has_the_settings_of_the_database(embedded: Project) -> None:
     embedded.run_alone().assert_outcomes(passed=1)
 
 
+def test_a_cache_that_cannot_be_written(embedded: Project) -> None:
+    embedded.write(".pytest_cache", "no directory")
+
+    result = embedded.pytester.runpytest_subprocess(
+        *CACHING, "-W", "ignore::pytest.PytestCacheWarning"
+    )
+
+    result.assert_outcomes(passed=1)
+
+
 def test_the_next_run_does_not_migrate(noting: Project) -> None:
     noting.run_again().assert_outcomes(passed=1)
     assert noting.lines("migrated") == ONCE
