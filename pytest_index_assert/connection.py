@@ -67,7 +67,7 @@ def without_secrets(text: str, url: URL) -> str:
         for spelling in sorted(spellings, key=len, reverse=True):
             text = text.replace(spelling, "***")
     # A URL of the user's own, as an env.py may print or a driver may quote it.
-    return re.sub(r"(://[^\s:/@]*):[^\s@/]+@", r"\1:***@", text)
+    return re.sub(r"(://[^\s:/@]*):[^\s@]+@", r"\1:***@", text)
 
 
 def open_engine(value: str | URL) -> Engine:

@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
+from pytest_index_assert.connection import without_secrets
 from tests.conftest import MakeRole
 from tests.pytest_plugin.conftest import ENV_PY, Project
 from tests.servers import Database, Server
@@ -218,3 +219,12 @@ def test_a_url_that_cannot_be_read(project: Project, password: str) -> None:
     result.stdout.fnmatch_lines([
         "the database's URL cannot be read; write it as postgresql://user@host/database"
     ])  # fmt: skip
+
+
+@pytest.mark.parametrize("password", ["s3cr3t", "s3c/r3t", "s3c:r3t", "s3c#r3t?x=1"])
+def test_another_url_that_env_py_prints(password: str) -> None:
+    ours = make_url("postgresql://me:own@here/db")
+
+    told = without_secrets(f"connecting to postgresql://bob:{password}@host/db now", ours)
+
+    assert told == "connecting to postgresql://bob:***@host/db now"
