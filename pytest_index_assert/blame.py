@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from itertools import takewhile
 
 from alembic_index_ops import describe_key
 from pytest_index_assert.check import Verdict
@@ -105,20 +106,23 @@ def _is_required(definition: str, verdict: Verdict) -> bool:
 
 def _common(life: Life, verdict: Verdict) -> int:
     """With how many required keys it has begun, at most."""
-    definition = verdict.requirement.definition
-    keys = [] if definition is None else [describe_key(key) for key in definition.key_columns]
-    return max(_leading(keys, change.keys) for change in life.changes)
+    definition, shape = verdict.requirement.definition, verdict.requirement.shape
+    if shape is not None:
+        asked = {_column(describe_key(key)) for key in (*shape.eq, *shape.range, *shape.order_by)}
+        return max(_leading([asked] * len(change.keys), change.keys) for change in life.changes)
+    keys = [] if definition is None else definition.key_columns
+    wanted = [{_column(describe_key(key))} for key in keys]
+    return max(_leading(wanted, change.keys) for change in life.changes)
 
 
-def _leading(wanted: Sequence[str], found: Sequence[str]) -> int:
-    return next(
-        (
-            number
-            for number, (left, right) in enumerate(zip(wanted, found, strict=False))
-            if left.split()[0] != right.split()[0]
-        ),
-        min(len(wanted), len(found)),
-    )
+def _leading(wanted: Sequence[Set[str]], found: Sequence[str]) -> int:
+    """How many of the keys found are, from the first on, one of those wanted in their place."""
+    pairs = zip(wanted, found, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: _column(pair[1]) in pair[0], pairs))
+
+
+def _column(key: str) -> str:
+    return key.split()[0]
 
 
 def _describe(change: Change) -> str:

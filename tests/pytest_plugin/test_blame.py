@@ -92,6 +92,20 @@ def test_without_one_the_most_alike_comes_first() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("keywords", "shown"),
+    [
+        ({"eq": ["created_at", "org_id"]}, '    "ix_jobs" on "public"."jobs"'),
+        ({"eq": ["org_id"], "order_by": ["id DESC"]}, '    "ix_jobs" on "public"."jobs"'),
+        ({"eq": ["created_at"]}, "    no revision has created an index like it"),
+    ],
+)
+def test_of_a_query_the_most_alike_begins_with_its_columns(
+    keywords: dict[str, list[str]], shown: str
+) -> None:
+    assert blame(CREATED, arguments=("jobs",), **keywords).splitlines()[1] == shown
+
+
 def test_a_unique_index_had_the_definition_unless_uniqueness_was_asked_for() -> None:
     unique = other(CREATED, "ix_unique", f"UNIQUE {DESC}", "nothing")
     assert '"ix_unique"' in blame(unique)
