@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -96,8 +97,9 @@ def _environment(python: Path, name: str, *requirements: str) -> Iterator[Path]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+@cache
 def _build_wheel() -> Path:
-    """The wheel of the checkout, built from its sdist."""
+    """The wheel of the checkout, built from its sdist, once."""
     home = CACHE / "dist"
     shutil.rmtree(home, ignore_errors=True)
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(home), str(ROOT)]
