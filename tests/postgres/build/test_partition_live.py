@@ -15,6 +15,8 @@ from tests.projects import Project
 from tests.servers import Database
 from tests.sessions import backend_running, in_transaction
 
+pytestmark = pytest.mark.slow
+
 COMMENTING = "COMMENT ON INDEX mine IS 'in a transaction that stays open'"
 
 

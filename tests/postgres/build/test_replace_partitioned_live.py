@@ -24,6 +24,8 @@ from tests.projects import Project
 from tests.servers import Database
 from tests.sessions import backend_running, in_transaction, is_running
 
+pytestmark = pytest.mark.slow
+
 ROOT_ASIDE = aside("ix", "e", "b", "a DESC")
 OIDS = """
 SELECT indrelid::regclass::text, indexrelid FROM pg_index

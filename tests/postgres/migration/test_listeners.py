@@ -31,6 +31,8 @@ from tests.servers import Database
 from tests.sessions import in_transaction
 from tests.terminal import OnTerminal, on_terminal
 
+pytestmark = pytest.mark.slow
+
 ON_JOBS = 'index "ix" on "public"."jobs"'
 WRITERS = "waiting for writers before build"
 
@@ -152,7 +154,6 @@ class Listener:
 '''
 
 
-@pytest.mark.slow
 def test_what_others_write_meanwhile_is_whole(project: Project, writer: psycopg.Connection) -> None:
     (project.directory / "telling.py").write_text(TELLING)
     project.edit_env(
@@ -214,7 +215,6 @@ main(sys.argv[1:])
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "program"),
     [
@@ -240,7 +240,6 @@ def test_where_nothing_can_be_drawn_the_log_tells_the_progress(
     assert_progress_is_logged(terminal.lines, writer)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("environment", [{}, {"FORCE_COLOR": "1", "TERM": "xterm"}])
 def test_without_a_terminal_the_log_tells_the_progress(
     project: Project,
