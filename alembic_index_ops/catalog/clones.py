@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -59,7 +60,9 @@ def _try(
 ) -> dict[str, Answer | Refusal]:
     answers: dict[str, Answer | Refusal] = {}
     made = {}
-    script = render_script(portion, {**settings, "lock_timeout": f"{round(patience * 1000)}ms"})
+    # In steps of 10 ms, so that the whole patience is the very setting that later reads ask for.
+    wait = f"{math.ceil(patience * 100) * 10}ms"
+    script = render_script(portion, {**settings, "lock_timeout": wait})
     with rolled_back(connection):
         run(connection, script)
         told = read(connection, f"SELECT current_setting('{TOLD}')")[0][0]
